@@ -1,0 +1,14 @@
+"""Diffusion models, from a 2-D spiral to guided image generation, on two CPU cores.
+
+Everything rests on one line, ``x_t = alpha[t] * x0 + sigma[t] * eps``: a *schedule* holds the two
+tables, a *denoiser* guesses x0 and eps from x_t, and a *sampler* walks from t = T (noise) to
+t = 0 (data) with the help of a denoiser. Imports run strictly downwards:
+
+    level 0   schedules, models, shapes, data, optimizers
+    level 1   predictions, oracle, judge
+    level 2   guidance, samplers, training
+    level 3   metrics, plotting, checkpoints, recipes
+    level 4   checks, widgets, cli
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,100 @@
+"""Muon: steps that are orthogonal matrices, which trains small networks in a third of the time."""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+
+
+def orthogonalize(matrix: Tensor, iterations: int = 5) -> Tensor:
+    """Move all singular values of a matrix (N, M) close to 1, keeping its directions.
+
+    Five steps of a Newton–Schulz iteration: only matrix products, no decomposition. Its
+    coefficients trade exactness for speed, so the values end between about 0.7 and 1.2.
+    See  Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"
+    """
+    a, b, c = 3.4445, -4.7750, 2.0315
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.T if tall else matrix
+    x = x / (x.norm() + 1e-7)
+    for _ in range(iterations):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.T if tall else x
+
+
+class Muon(torch.optim.Optimizer):
+    """Muon for the weight matrices of hidden layers, Adam for everything else.
+
+    groups    two groups of parameters, as ``hidden_and_rest`` makes them; in the group with
+              ``orthogonal=True`` a convolution counts as a matrix (c_out, c_in · 3 · 3)
+    momentum  share of the old direction that is kept, in the orthogonal group
+    betas     Adam's two decay rates, in the other
+    See       Jordan et al. 2024; Kingma & Ba 2015 (arXiv:1412.6980), Algorithm 1
+    """
+
+    def __init__(
+        self,
+        groups: Iterable[dict],
+        momentum: float = 0.95,
+        betas: tuple[float, float] = (0.9, 0.99),
+    ) -> None:
+        super().__init__(groups, {"lr": 2e-3, "momentum": momentum, "betas": betas})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:
+        """Make one step from the gradients at hand; a closure is not used."""
+        for group in self.param_groups:
+            update = self._muon if group["orthogonal"] else self._adam
+            for p in group["params"]:
+                if p.grad is not None:
+                    update(p, p.grad, self.state[p], group)
+
+    def _muon(self, p: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+        average = state.setdefault("average", torch.zeros_like(grad))
+        average.lerp_(grad, 1 - group["momentum"])
+        ahead = grad.lerp(average, group["momentum"])  # Nesterov: where the average is heading
+        matrix = orthogonalize(ahead.flatten(1))
+        scale = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
+        p.add_(matrix.reshape(p.shape), alpha=-group["lr"] * scale)
+
+    def _adam(self, p: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+        step = state.setdefault("step", torch.zeros(()))
+        mean = state.setdefault("mean", torch.zeros_like(p))
+        square = state.setdefault("square", torch.zeros_like(p))
+        step += 1
+        b1, b2 = group["betas"]
+        mean.lerp_(grad, 1 - b1)
+        square.lerp_(grad * grad, 1 - b2)
+        n = int(step)
+        p.addcdiv_(
+            mean / (1 - b1**n), (square / (1 - b2**n)).sqrt() + 1e-8, value=-group["lr"]
+        )
+
+
+def hidden_and_rest(model: nn.Module, lr: float, muon_lr: float) -> list[dict]:
+    """Split a network's parameters: matrices between hidden layers, and all others.
+
+    The first and the last layer, tables of labels and everything that is not a matrix (biases,
+    normalisations) are left to Adam, as Muon's authors advise.
+    """
+    tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
+    named = [(name, p) for name, p in model.named_parameters()]
+    hidden, rest = [], []
+    for name, p in named:
+        outer = name.split(".")[0] in ("stem", "first", "out")
+        (rest if p.ndim < 2 or outer or id(p) in tables else hidden).append(p)
+    return [
+        {"params": rest, "lr": lr, "orthogonal": False},
+        {"params": hidden, "lr": muon_lr, "orthogonal": True},
+    ]
+
+
+def muon(model: nn.Module, lr: float = 2e-3, muon_lr: float = 0.02) -> Muon:
+    """Return Muon for a network: ``lr`` for Adam's part, ``muon_lr`` for its own."""
+    return Muon(hidden_and_rest(model, lr, muon_lr))
+
+
+def adamw(model: nn.Module, lr: float = 2e-3) -> torch.optim.AdamW:
+    """Return AdamW for a network, with decay rates that suit short runs."""
+    return torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.99), weight_decay=0.01)

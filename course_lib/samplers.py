@@ -1,0 +1,133 @@
+"""Samplers: generators that walk from t = T (noise) to t = 0 (data), yielding every step."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from course_lib.predictions import Estimate
+from course_lib.schedules import Schedule
+
+
+class Step(NamedTuple):
+    """One move of a sampler, from time t to the earlier time s.
+
+    t, s     0 ≤ s < t ≤ T
+    x_t      (B, *D) where the step starts
+    x0, eps  (B, *D) the denoiser's estimates at x_t
+    x_s      (B, *D) where the step ends
+    """
+
+    t: int
+    s: int
+    x_t: Tensor
+    x0: Tensor
+    eps: Tensor
+    x_s: Tensor
+
+
+def randn_like(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Draw standard normal noise shaped like ``x``, on the generator's device, then move it."""
+    device = generator.device if generator is not None else x.device
+    return torch.randn(x.shape, generator=generator, device=device, dtype=x.dtype).to(x.device)
+
+
+def posterior_variance(schedule: Schedule, t: int, s: int) -> float:
+    """Variance of x_s when both x_t and x0 are known: the least noise a step can add.
+
+    See  Ho et al. 2020 (arXiv:2006.11239), Eq. 7; Kingma et al. 2021 (arXiv:2107.00630), Eq. 27
+    """
+    return step_variance(schedule, t, s) * float(schedule.sigma[s] / schedule.sigma[t]) ** 2
+
+
+def step_variance(schedule: Schedule, t: int, s: int) -> float:
+    """Variance of the noise that leads from x_s to x_t (β_t if s = t − 1): the most to add.
+
+    See  Ho et al. 2020 (arXiv:2006.11239), Section 3.2; Kingma et al. 2021, Eq. 20
+    """
+    ratio = float(schedule.alpha[t] / schedule.alpha[s])
+    return float(schedule.sigma[t]) ** 2 - ratio**2 * float(schedule.sigma[s]) ** 2
+
+
+def ddpm(
+    denoiser: Callable[..., Estimate],
+    x: Tensor,
+    schedule: Schedule,
+    *,
+    steps: int | None = None,
+    variance: Callable[[Schedule, int, int], float] = posterior_variance,
+    y: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Iterator[Step]:
+    """Walk back with fresh noise at every step but the last.
+
+    denoiser   guesses x0 and eps at x_t
+    x          (B, *D) starting noise, ``schedule.sigma[T]`` times a standard normal
+    steps      number of network evaluations, 1 ≤ steps ≤ T; all T of them if None
+    variance   ``posterior_variance`` or ``step_variance``, the two ends of what is right
+    y          (B,) labels, or None
+    generator  source of the fresh noise
+    Yields     Step; the last one has s = 0
+    Raises     ValueError if ``steps`` is outside 1…T
+    See        Ho et al. 2020 (arXiv:2006.11239), Algorithm 2 and Eq. 7
+    """
+    for t, s in pairwise(schedule.timesteps(steps or schedule.T)):
+        estimate = denoiser(x, t, y)
+        alpha_ts = schedule.alpha[t] / schedule.alpha[s]
+        from_x_t = alpha_ts * (schedule.sigma[s] / schedule.sigma[t]) ** 2
+        from_x0 = schedule.alpha[s] * step_variance(schedule, t, s) / schedule.sigma[t] ** 2
+        x_s = float(from_x_t) * x + float(from_x0) * estimate.x0
+        if s > 0:
+            x_s = x_s + variance(schedule, t, s) ** 0.5 * randn_like(x, generator)
+        yield Step(t, s, x, *estimate, x_s)
+        x = x_s
+
+
+def ddim(
+    denoiser: Callable[..., Estimate],
+    x: Tensor,
+    schedule: Schedule,
+    *,
+    steps: int = 50,
+    eta: float = 0.0,
+    y: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Iterator[Step]:
+    """Walk back along the estimated noise, adding as much fresh noise as ``eta`` says.
+
+    denoiser   guesses x0 and eps at x_t
+    x          (B, *D) starting noise, ``schedule.sigma[T]`` times a standard normal
+    steps      number of network evaluations, 1 ≤ steps ≤ T
+    eta        0 is deterministic; 1 over all T steps is DDPM with the posterior variance
+    y          (B,) labels, or None
+    generator  source of the fresh noise; unused if eta is 0
+    Yields     Step; the last one has s = 0
+    Raises     ValueError if ``steps`` is outside 1…T or ``eta`` outside 0…1
+    See        Song et al. 2021 (arXiv:2010.02502), Eq. 12 and 16
+    """
+    if not 0 <= eta <= 1:
+        raise ValueError(f"eta must be between 0 (deterministic) and 1 (DDPM), not {eta}.")
+    for t, s in pairwise(schedule.timesteps(steps)):
+        estimate = denoiser(x, t, y)
+        fresh = eta**2 * posterior_variance(schedule, t, s)
+        kept = max(float(schedule.sigma[s]) ** 2 - fresh, 0.0) ** 0.5
+        x_s = float(schedule.alpha[s]) * estimate.x0 + kept * estimate.eps
+        if fresh > 0:
+            x_s = x_s + fresh**0.5 * randn_like(x, generator)
+        yield Step(t, s, x, *estimate, x_s)
+        x = x_s
+
+
+def last(steps: Iterable[Step]) -> Tensor:
+    """Run a sampler to its end and return the samples, (B, *D).
+
+    Raises  ValueError if there is no step to run
+    """
+    step = None
+    for step in steps:
+        pass
+    if step is None:
+        raise ValueError("There are no steps to run: make a new sampler, this one is used up.")
+    return step.x_s
