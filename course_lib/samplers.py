@@ -73,7 +73,7 @@ def ddpm(
     Raises     ValueError if ``steps`` is outside 1…T
     See        Ho et al. 2020 (arXiv:2006.11239), Algorithm 2 and Eq. 7
     """
-    for t, s in pairwise(schedule.timesteps(steps or schedule.T)):
+    for t, s in pairwise(schedule.timesteps(schedule.T if steps is None else steps)):
         estimate = denoiser(x, t, y)
         alpha_ts = schedule.alpha[t] / schedule.alpha[s]
         from_x_t = alpha_ts * (schedule.sigma[s] / schedule.sigma[t]) ** 2

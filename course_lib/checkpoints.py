@@ -1,0 +1,153 @@
+"""Checkpoints: one safetensors file with all that sampling and resuming need; no pickle."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from course_lib.predictions import EPS, V, VELOCITY, X0, Denoiser
+from course_lib.schedules import Schedule
+from course_lib.training import Trainer
+
+PREDICTIONS = {prediction.name: prediction for prediction in (EPS, X0, V, VELOCITY)}
+SETTINGS = ("steps", "minutes", "batch_size", "drop_label", "clip_norm")
+
+
+class CheckpointError(ValueError):
+    """The file is not a checkpoint of this course, or belongs to another model or run."""
+
+
+def write(path: str | Path, tensors: dict[str, Tensor], about: dict) -> None:
+    """Write tensors and a JSON-able description, all or nothing.
+
+    The file appears under its name only when it is complete, so that neither Ctrl-C nor a power
+    cut can leave half a checkpoint in the place of a whole one.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        flat = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
+        save_file(flat, name, {"course": json.dumps(about)})
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def read(path: str | Path) -> tuple[dict[str, Tensor], dict]:
+    """Read what ``write`` wrote: tensors by name, and the description.
+
+    Raises  FileNotFoundError, or CheckpointError if the file is damaged or of another kind
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"There is no checkpoint at {path}: train one with `course train`.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})["course"])
+            return {key: file.get_tensor(key) for key in file.keys()}, about  # noqa: SIM118
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} is not a checkpoint of this course: {error}.") from error
+
+
+def save(path: str | Path, trainer: Trainer, **about: str | float | int) -> None:
+    """Save a training run: enough to sample from it, and to go on as if it had never stopped.
+
+    path    file to write, by custom ending in .safetensors
+    about   anything JSON can hold that should stand beside the weights, such as ``recipe="mnist"``
+    """
+    optimizer = trainer.optimizer.state_dict()
+    tensors = {f"model.{k}": v for k, v in trainer.model.state_dict().items()}
+    tensors |= {f"ema.{k}": v for k, v in trainer.ema.state_dict().items()}
+    tensors |= {
+        f"optimizer.{index}.{key}": value
+        for index, state in optimizer["state"].items()
+        for key, value in state.items()
+    }
+    tensors["schedule.alpha"] = trainer.schedule.alpha
+    tensors["schedule.sigma"] = trainer.schedule.sigma
+    tensors["generator"] = trainer.generator.get_state()
+    description = {
+        **about,
+        "schedule": trainer.schedule.name,
+        "prediction": trainer.prediction.name,
+        "step": trainer.step,
+        "seconds": trainer.seconds,
+        "precision": str(trainer.precision).removeprefix("torch."),
+        "settings": {name: getattr(trainer, name) for name in SETTINGS},
+        "groups": optimizer["param_groups"],
+    }
+    write(path, tensors, description)
+
+
+def resume(path: str | Path, trainer: Trainer) -> None:
+    """Put a new trainer, built like the one that was saved, in the state where that one stopped.
+
+    Raises  CheckpointError if the run, the model or the schedule is another one
+    """
+    tensors, about = read(path)
+    for name in SETTINGS:
+        here, there = getattr(trainer, name), about["settings"][name]
+        if here != there:
+            raise CheckpointError(
+                f"{path} was trained with {name} = {there}, not {here}: build the trainer alike "
+                f"to go on with it."
+            )
+    if trainer.schedule.alpha.shape != tensors["schedule.alpha"].shape or not torch.equal(
+        trainer.schedule.alpha, tensors["schedule.alpha"]
+    ):
+        raise CheckpointError(f"{path} was trained with another schedule, {about['schedule']}.")
+    _load(trainer.model, _part(tensors, "model."), path)
+    _load(trainer.ema, _part(tensors, "ema."), path)
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in _part(tensors, "optimizer.").items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    trainer.optimizer.load_state_dict({"state": state, "param_groups": about["groups"]})
+    trainer.generator.set_state(tensors["generator"])
+    trainer.precision = getattr(torch, about["precision"])
+    trainer.step, trainer.seconds = about["step"], about["seconds"]
+
+
+def load_denoiser(
+    path: str | Path, model: nn.Module, *, average: bool = True, clip: bool = False
+) -> Denoiser:
+    """Fill a model with saved weights and return it as a denoiser, ready to sample from.
+
+    model    a network of the shape that was saved
+    average  the moving average of the weights, or those of the last step
+    clip     see ``Denoiser``
+    Raises   CheckpointError if the weights do not fit the model
+    """
+    tensors, about = read(path)
+    weights = _part(tensors, "ema.module." if average else "model.")
+    _load(model, weights, path)
+    schedule = Schedule(
+        tensors["schedule.alpha"],
+        tensors["schedule.sigma"],
+        about["schedule"],
+        max_terminal_signal=1,  # it was accepted when it was trained
+    )
+    return Denoiser(model.eval(), schedule, PREDICTIONS[about["prediction"]], clip=clip)
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors under a prefix, without it."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _load(module: nn.Module, weights: dict[str, Tensor], path: str | Path) -> None:
+    """Load weights that must fit exactly."""
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"The weights in {path} do not fit this model: build it with the sizes that it was "
+            f"trained with. {str(error).splitlines()[-1].strip()}"
+        ) from error

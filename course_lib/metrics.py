@@ -1,0 +1,151 @@
+"""Numbers that say how close two sets of samples are, and where a denoiser errs."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.predictions import Estimate
+from course_lib.samplers import randn_like
+from course_lib.schedules import Schedule
+
+
+def sliced_distance(a: Tensor, b: Tensor, directions: int = 64) -> float:
+    """Return how far the points of one set must move, on average, to become the other.
+
+    Both sets are projected on lines in evenly spread directions; on a line, the best way to
+    move one set onto the other is in sorted order. Two samples of one distribution are never at
+    distance 0, so compare with ``real_floor`` at the same n.
+
+    a, b        (N, 2) two sets of equally many points
+    directions  number of lines
+    Returns     mean distance moved along a line, in the units of the points, ≥ 0
+    Raises      ValueError if the sets differ in shape or are not points in the plane
+    See         Bonneel et al. 2015, "Sliced and Radon Wasserstein barycenters", Section 3
+    """
+    if a.shape != b.shape or a.ndim != 2 or a.shape[1] != 2:
+        raise ValueError(
+            f"Compare two sets of equally many points in the plane, (N, 2), not "
+            f"{tuple(a.shape)} and {tuple(b.shape)}: cut the larger one."
+        )
+    angle = torch.arange(directions) * math.pi / directions
+    lines = torch.stack([angle.cos(), angle.sin()]).to(a)  # (2, directions)
+    moved = (a @ lines).sort(dim=0).values - (b @ lines).sort(dim=0).values
+    return moved.abs().mean().item()
+
+
+def coverage(real: Tensor, samples: Tensor, k: int = 5) -> float:
+    """Return the share of real points that have a sample within their k-th neighbour's distance.
+
+    real     (N, D) points of the data
+    samples  (M, D) points to judge
+    Returns  0…1; about 1 − 2⁻ᵏ for two equally large samples of one distribution
+    See      Naeem et al. 2020 (arXiv:2002.09797), Eq. 9
+    """
+    radius = torch.cdist(real, real).kthvalue(k + 1, dim=1).values  # its own distance 0 is first
+    nearest = torch.cdist(real, samples).min(dim=1).values
+    return (nearest <= radius).double().mean().item()
+
+
+class Floor(NamedTuple):
+    """What a measure says of two samples of the real data: mean and largest of several draws."""
+
+    mean: float
+    worst: float
+
+
+def real_floor(
+    draw: Callable[[], Tensor],
+    measure: Callable[[Tensor, Tensor], float] = sliced_distance,
+    repeats: int = 20,
+) -> Floor:
+    """Measure two fresh sets of real data against each other, again and again.
+
+    draw     function that returns a new set of real data, as large as the samples to be judged
+    measure  function of two sets, larger where they differ more
+    repeats  number of comparisons
+    """
+    values = [measure(draw(), draw()) for _ in range(repeats)]
+    return Floor(sum(values) / repeats, max(values))
+
+
+class ErrorByTime(NamedTuple):
+    """Mean squared errors of one denoiser at several times, each (len(t),).
+
+    At one time the three are the same error in three units: for alpha² + sigma² = 1,
+    ``x0 = eps · sigma²/alpha²`` and ``v = eps / alpha²``.
+    """
+
+    t: Tensor
+    eps: Tensor
+    x0: Tensor
+    v: Tensor
+
+
+def error_by_time(
+    denoiser: Callable[..., Estimate],
+    schedule: Schedule,
+    x0: Tensor,
+    times: list[int],
+    *,
+    y: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> ErrorByTime:
+    """Measure a denoiser on data that it was not trained on, one time after another.
+
+    x0       (N, *D) clean data; each time gets noise of its own
+    times    list of integers, 1 ≤ t ≤ T
+    y        (N,) labels, or None
+    Returns  ErrorByTime, mean over samples and dimensions
+    """
+    rows = []
+    for t in times:
+        eps = randn_like(x0, generator)
+        estimate = denoiser(schedule.add_noise(x0, t, eps), t, y)
+        alpha, sigma = schedule.at(t, x0)
+        off_x0, off_eps = estimate.x0 - x0, estimate.eps - eps
+        off_v = alpha * off_eps - sigma * off_x0
+        rows.append([off.square().mean() for off in (off_eps, off_x0, off_v)])
+    eps_error, x0_error, v_error = torch.tensor(rows).T
+    return ErrorByTime(torch.tensor(times), eps_error, x0_error, v_error)
+
+
+def frechet(features: nn.Module, real: Tensor, samples: Tensor, batch: int = 500) -> float:
+    """Return the Fréchet distance between two sets of images, seen through ``features``.
+
+    features  network from images to (B, F) numbers, such as ``judge.features``
+    real, samples
+              (N, C, H, W) and (M, C, H, W) images in [-1, 1]
+    Returns   ≥ 0; depends on the features and on N and M, so quote it beside the same distance
+              between real images and as many other real ones
+    Raises    ImportError where torchmetrics is missing
+    See       Heusel et al. 2017 (arXiv:1706.08500), Eq. 6
+    """
+    try:
+        from torchmetrics.image.fid import FrechetInceptionDistance
+    except ImportError as error:
+        raise ImportError(
+            'The Fréchet distance needs torchmetrics: pip install "diffusion-course[benchmark]".'
+        ) from error
+    distance = FrechetInceptionDistance(
+        feature=Flat(features), input_img_size=tuple(real.shape[1:])
+    ).set_dtype(torch.float64)
+    with torch.no_grad():
+        for images, is_real in ((real, True), (samples, False)):
+            for part in images.split(batch):
+                distance.update(part, real=is_real)
+    return distance.compute().item()
+
+
+class Flat(nn.Module):
+    """Features in float64, as torchmetrics wants them."""
+
+    def __init__(self, features: nn.Module) -> None:
+        super().__init__()
+        self.features = features
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, F) float64."""
+        return self.features(x).flatten(1).double()

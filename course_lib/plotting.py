@@ -1,0 +1,210 @@
+"""Pictures: arrays, steps or records in, a matplotlib figure out. Nothing here samples."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from course_lib.samplers import Step
+from course_lib.training import Record
+
+LIMIT = 3.0
+"""Half the width of a picture of points: data of unit variance and their noise fit inside."""
+
+
+def _row(count: int, titles: Sequence[str] | None, size: float) -> tuple[Figure, list[Axes]]:
+    """Make ``count`` square panels in a row, with a title each."""
+    figure, axes = plt.subplots(
+        1, count, figsize=(size * count, size + 0.3), squeeze=False, layout="constrained"
+    )
+    for ax, title in zip(axes[0], titles or [""] * count, strict=True):
+        ax.set_title(title, fontsize=10)
+    return figure, list(axes[0])
+
+
+def _plane(ax: Axes) -> None:
+    """Frame one picture of points."""
+    ax.set(xlim=(-LIMIT, LIMIT), ylim=(-LIMIT, LIMIT), aspect="equal", xticks=[], yticks=[])
+
+
+def _scatter(ax: Axes, x: Tensor, y: Tensor | None = None) -> None:
+    """Draw points (N, 2), coloured by label."""
+    x = x.detach().cpu()
+    size = 30 / len(x) ** 0.4
+    if y is None:
+        ax.scatter(x[:, 0], x[:, 1], s=size, c="tab:blue", alpha=0.5, linewidths=0)
+    else:
+        ax.scatter(x[:, 0], x[:, 1], s=size, c=y, cmap="tab10", vmin=0, vmax=9, linewidths=0)
+    _plane(ax)
+
+
+def points(
+    clouds: Sequence[Tensor],
+    titles: Sequence[str] | None = None,
+    labels: Tensor | Sequence[Tensor | None] | None = None,
+    size: float = 2.6,
+) -> Figure:
+    """Draw clouds of points side by side.
+
+    clouds  tensors (N, 2)
+    titles  one for each cloud
+    labels  (N,) colours for all clouds, or one such tensor (or None) for each
+    """
+    figure, axes = _row(len(clouds), titles, size)
+    if labels is None or isinstance(labels, Tensor):
+        labels = [labels] * len(clouds)
+    for ax, cloud, y in zip(axes, clouds, labels, strict=True):
+        _scatter(ax, cloud, y)
+    return figure
+
+
+def arrows(
+    at: Tensor,
+    fields: Sequence[Tensor],
+    titles: Sequence[str] | None = None,
+    background: Tensor | None = None,
+    size: float = 3.6,
+) -> Figure:
+    """Draw vector fields side by side.
+
+    at          (N, 2) feet of the arrows
+    fields      tensors (N, 2), the arrows themselves, in the units of the plane
+    background  (M, 2) points drawn in grey underneath
+    """
+    figure, axes = _row(len(fields), titles, size)
+    for ax, field in zip(axes, fields, strict=True):
+        if background is not None:
+            ax.scatter(*background.T, s=2, c="0.8")
+        ax.quiver(*at.T, *field.T, angles="xy", scale_units="xy", scale=1, width=0.004)
+        _plane(ax)
+    return figure
+
+
+def tile(images: Tensor, columns: int) -> np.ndarray:
+    """Lay images out in rows, as an array of bytes.
+
+    images   (N, C, H, W) in [-1, 1], C 1 or 3; values outside are cut off
+    columns  images per row
+    Returns  (rows · (H + 2) − 2, columns · (W + 2) − 2, C) uint8
+    """
+    n, c, h, w = images.shape
+    rows = -(-n // columns)
+    canvas = torch.full((rows * columns, c, h + 2, w + 2), 255, dtype=torch.uint8)
+    pixels = ((images.detach().cpu().float().clamp(-1, 1) + 1) * 127.5).round().byte()
+    canvas[:n, :, 1:-1, 1:-1] = pixels
+    sheet = canvas.reshape(rows, columns, c, h + 2, w + 2).permute(0, 3, 1, 4, 2)
+    sheet = sheet.reshape(rows * (h + 2), columns * (w + 2), c)
+    return sheet[1:-1, 1:-1].numpy()
+
+
+def _show(ax: Axes, images: Tensor, columns: int) -> None:
+    """Draw one sheet of images without axes."""
+    sheet = tile(images, columns)
+    ax.imshow(sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet, cmap="gray", vmin=0, vmax=255)
+    ax.set_axis_off()
+
+
+def images(
+    batches: Tensor | Sequence[Tensor],
+    titles: Sequence[str] | str | None = None,
+    columns: int = 10,
+    size: float | None = None,
+) -> Figure:
+    """Draw sheets of images side by side.
+
+    batches  (N, C, H, W) in [-1, 1], or several such tensors
+    titles   one for each batch
+    columns  images per row
+    size     width of a sheet in inches; by default 0.55 for each column
+    """
+    batches = [batches] if isinstance(batches, Tensor) else list(batches)
+    titles = [titles] if isinstance(titles, str) else titles
+    rows = -(-max(len(b) for b in batches) // columns)
+    width = size or 0.55 * columns
+    figure, axes = plt.subplots(
+        1,
+        len(batches),
+        figsize=(width * len(batches), width * rows / columns + 0.3),
+        squeeze=False,
+        layout="constrained",
+    )
+    for ax, batch, title in zip(axes[0], batches, titles or [""] * len(batches), strict=True):
+        _show(ax, batch, columns)
+        ax.set_title(title, fontsize=10)
+    return figure
+
+
+def _at(steps: Sequence[Step], times: Sequence[int]) -> list[Tensor]:
+    """Return the states of a trajectory at the given times, of those that were visited."""
+    states = {steps[0].t: steps[0].x_t} | {step.s: step.x_s for step in steps}
+    return [states[min(states, key=lambda visited: abs(visited - t))] for t in times]
+
+
+def film_strip(
+    steps: Sequence[Step], times: Sequence[int], columns: int = 4, y: Tensor | None = None
+) -> Figure:
+    """Draw a trajectory at some of its times, from noise to data.
+
+    steps    what a sampler yielded, in order
+    times    from T to 0; each is drawn at the nearest time that was visited
+    columns  images per row, if the samples are images
+    y        (N,) colours, if they are points
+    """
+    states, titles = _at(steps, times), [f"t = {t}" for t in times]
+    if states[0].ndim == 2:
+        return points(states, titles, y, size=2.2)
+    return images(states, titles, columns, size=2.2)
+
+
+def step(record: Step, columns: int = 4, y: Tensor | None = None) -> Figure:
+    """Draw one step: x_t on the left, the denoiser's guess of x0 on the right.
+
+    columns  images per row, if the samples are images
+    y        (N,) colours, if they are points
+    """
+    titles = [f"$x_t$ at t = {record.t}", "guess of $x_0$"]
+    pair = [record.x_t, record.x0]
+    if record.x_t.ndim == 2:
+        return points(pair, titles, y, size=3.4)
+    return images(pair, titles, columns, size=3.0)
+
+
+def loss_curve(records: Sequence[Record], window: int = 50) -> Figure:
+    """Draw the loss of every training step, and its moving average over ``window`` steps."""
+    loss = np.array([record.loss for record in records])
+    window = max(1, min(window, len(loss)))
+    smooth = np.convolve(loss, np.ones(window) / window, mode="valid")
+    figure, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
+    ax.plot(np.arange(1, len(loss) + 1), loss, lw=0.5, alpha=0.4, label="each step")
+    ax.plot(np.arange(window, len(loss) + 1), smooth, label=f"mean of {window} steps")
+    ax.set(xlabel="training step", ylabel="loss", yscale="log")
+    ax.legend()
+    return figure
+
+
+def lines(
+    x: Tensor | Sequence[float],
+    curves: dict[str, Tensor | Sequence[float]],
+    xlabel: str,
+    ylabel: str,
+    *,
+    log: bool = False,
+    floor: float | None = None,
+) -> Figure:
+    """Draw named curves over one axis.
+
+    log    logarithmic vertical axis
+    floor  drawn as a dashed line: what the real data score among themselves
+    """
+    figure, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
+    for name, curve in curves.items():
+        ax.plot(x, curve, marker="o" if len(x) < 30 else None, ms=3, label=name)
+    if floor is not None:
+        ax.axhline(floor, ls="--", c="0.5", label="real against real")
+    ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+    ax.legend()
+    return figure

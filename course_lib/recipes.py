@@ -1,0 +1,114 @@
+"""The recommended setting for each data set of the course: what to train, on what, and how."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from course_lib import data, models, schedules, shapes
+from course_lib.optimizers import adamw, muon
+from course_lib.predictions import EPS, V, Prediction
+from course_lib.schedules import Schedule
+from course_lib.training import Trainer
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model, its schedule and its data, and the settings that train it well.
+
+    name        what the command line calls it
+    load        function that returns the data, x0 (N, *D) and y (N,) or None
+    model       function that builds the network, with fresh weights
+    schedule    function that builds the noise schedule
+    prediction  what the network outputs
+    minutes     a training time that gives good samples on two CPU cores
+    sample      shape of one sample, (*D)
+    num_classes number of labels, or None
+    settings    further arguments of ``Trainer``
+    """
+
+    name: str
+    load: Callable[[], tuple[Tensor, Tensor | None]]
+    model: Callable[[], nn.Module]
+    schedule: Callable[[], Schedule]
+    prediction: Prediction
+    minutes: float
+    sample: tuple[int, ...]
+    num_classes: int | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def trainer(
+        self, *, steps: int | None = None, minutes: float | None = None, seed: int = 0
+    ) -> Trainer:
+        """Return a Trainer for this recipe; ``seed`` also decides the initial weights.
+
+        steps, minutes  length of the run; the recipe's own minutes if neither is given
+        """
+        x0, y = self.load()
+        if steps is None and minutes is None:
+            minutes = self.minutes
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = self.model()
+        return Trainer(
+            model,
+            self.schedule(),
+            self.prediction,
+            x0,
+            y,
+            steps=steps,
+            minutes=minutes,
+            seed=seed,
+            **self.settings,
+        )
+
+
+def _spiral() -> tuple[Tensor, None]:
+    return shapes.spiral(20_000, generator=torch.Generator().manual_seed(0)), None
+
+
+def _shapes() -> tuple[Tensor, Tensor]:
+    return shapes.labelled(20_000, generator=torch.Generator().manual_seed(0))
+
+
+def _mnist() -> tuple[Tensor, Tensor]:
+    digits = data.load_images()
+    return digits.x_train, digits.y_train
+
+
+SPIRAL = Recipe(
+    "spiral",
+    _spiral,
+    models.PointMLP,
+    schedules.cosine,
+    EPS,
+    minutes=0.5,
+    sample=(2,),
+    settings={"batch_size": 512, "optimizer": partial(adamw, lr=3e-3)},
+)
+SHAPES = Recipe(
+    "shapes",
+    _shapes,
+    lambda: models.PointMLP(num_classes=len(shapes.SHAPES)),
+    schedules.cosine,
+    EPS,
+    minutes=1.0,
+    sample=(2,),
+    num_classes=len(shapes.SHAPES),
+    settings={"batch_size": 512, "optimizer": partial(adamw, lr=3e-3)},
+)
+MNIST = Recipe(
+    "mnist",
+    _mnist,
+    lambda: models.UNet(image_size=28, channels=1, width=64, num_classes=10),
+    schedules.cosine,
+    V,
+    minutes=5.0,
+    sample=(1, 28, 28),
+    num_classes=10,
+    settings={"optimizer": muon},
+)
+RECIPES = {recipe.name: recipe for recipe in (SPIRAL, SHAPES, MNIST)}

@@ -1,0 +1,89 @@
+"""Checkpoints: whole or not at all, exact, and refused when they do not fit."""
+
+import itertools
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from course_lib import checkpoints, models, schedules, shapes, training
+from course_lib.predictions import V
+
+
+def trainer(width=16, steps=6, schedule=None, **options):
+    torch.manual_seed(0)
+    x, y = shapes.labelled(64, generator=torch.Generator().manual_seed(0))
+    model = models.PointMLP(width=width, num_classes=4)
+    return training.Trainer(model, schedule or schedules.cosine(), V, x, y, steps=steps,
+                            batch_size=8, **options)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    run = trainer()
+    for _ in itertools.islice(run.run(), 4):
+        pass
+    path = tmp_path / "new folder" / "run.safetensors"
+    checkpoints.save(path, run, recipe="shapes", seed=0)
+    return path, run
+
+
+def test_a_loaded_denoiser_answers_as_the_saved_one(saved):
+    path, run = saved
+    x, y = torch.randn(5, 2), torch.tensor([0, 1, 2, 3, -1])
+    for average in (True, False):
+        loaded = checkpoints.load_denoiser(
+            path, models.PointMLP(width=16, num_classes=4), average=average
+        )
+        assert torch.equal(loaded(x, 300, y).x0, run.denoiser(average=average)(x, 300, y).x0)
+        assert loaded.schedule.name == "cosine" and loaded.prediction is V
+
+
+def test_the_description_stands_beside_the_weights(saved):
+    _, about = checkpoints.read(saved[0])
+    assert about["recipe"] == "shapes" and about["step"] == 4 and about["prediction"] == "v"
+
+
+@pytest.mark.parametrize(
+    "other, hint",
+    [
+        (lambda: trainer(width=32), "do not fit this model"),
+        (lambda: trainer(steps=7), "steps = 6, not 7"),
+        (lambda: trainer(drop_label=0.2), "drop_label = 0.1, not 0.2"),
+        (lambda: trainer(schedule=schedules.linear()), "another schedule"),
+    ],
+)
+def test_another_run_is_refused(saved, other, hint):
+    with pytest.raises(checkpoints.CheckpointError, match=hint):
+        checkpoints.resume(saved[0], other())
+
+
+def test_what_is_not_a_checkpoint_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="course train"):
+        checkpoints.read(tmp_path / "none")
+    (tmp_path / "text").write_text("hello")
+    save_file({"a": torch.zeros(1)}, tmp_path / "foreign")
+    for name in ("text", "foreign"):
+        with pytest.raises(checkpoints.CheckpointError, match="not a checkpoint of this course"):
+            checkpoints.read(tmp_path / name)
+
+
+def test_a_write_that_fails_leaves_the_old_file(saved, monkeypatch):
+    path, run = saved
+    before = path.read_bytes()
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints, "save_file", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoints.save(path, run)
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == ["run.safetensors"]
+
+
+def test_a_truncated_file_is_refused(saved):
+    path, _ = saved
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(checkpoints.CheckpointError):
+        checkpoints.read(path)
