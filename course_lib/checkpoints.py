@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from course_lib.predictions import EPS, V, VELOCITY, X0, Denoiser
+from course_lib.predictions import EPS, VELOCITY, X0, Denoiser, V
 from course_lib.schedules import Schedule
 from course_lib.training import Trainer
 
@@ -47,11 +47,13 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     Raises  FileNotFoundError, or CheckpointError if the file is damaged or of another kind
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f"There is no checkpoint at {path}: train one with `course train`.")
+        raise FileNotFoundError(
+            f"There is no checkpoint at {path}: train one with `course train`."
+        )
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})["course"])
-            return {key: file.get_tensor(key) for key in file.keys()}, about  # noqa: SIM118
+            return {key: file.get_tensor(key) for key in file.keys()}, about
     except (SafetensorError, KeyError, ValueError) as error:
         raise CheckpointError(f"{path} is not a checkpoint of this course: {error}.") from error
 

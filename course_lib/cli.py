@@ -104,8 +104,10 @@ def train(
         bar.close()
         checkpoints.save(out, trainer, **about)
     done = trainer.step * trainer.batch_size
-    typer.echo(f"Saved {out}: {trainer.step} steps, {done / max(trainer.seconds, 1e-9):.0f} "
-               f"samples/s, {trainer.seconds:.0f} s of training.")
+    typer.echo(
+        f"Saved {out}: {trainer.step} steps, {done / max(trainer.seconds, 1e-9):.0f} "
+        f"samples/s, {trainer.seconds:.0f} s of training."
+    )
 
 
 def train_judge(out: Path, seed: int) -> None:
@@ -163,9 +165,7 @@ def sample(
         raise fail(f"the {recipe.name} model knows no labels: leave --labels out.")
     if labels is None and classes is not None:
         labels = "".join(str(k) for k in range(classes))
-    if labels is not None and not (
-        labels.isdecimal() and all(int(k) < classes for k in labels)
-    ):
+    if labels is not None and not (labels.isdecimal() and all(int(k) < classes for k in labels)):
         raise fail(f"--labels must be digits from 0 to {classes - 1}, not '{labels}'.")
 
     schedule, count = denoiser.schedule, rows * len(labels or "0123456789")
@@ -181,9 +181,7 @@ def sample(
     generator = torch.Generator().manual_seed(seed)
     x = schedule.sigma[-1].float() * torch.randn(count, *recipe.sample, generator=generator)
     try:
-        walk = samplers.ddim(
-            denoiser, x, schedule, steps=steps, eta=eta, y=y, generator=generator
-        )
+        walk = samplers.ddim(denoiser, x, schedule, steps=steps, eta=eta, y=y, generator=generator)
         x0 = samplers.last(tqdm(walk, total=steps, unit="step"))
     except ValueError as error:
         raise fail(error) from error

@@ -1,6 +1,7 @@
 """Networks ``model(x_t, t, y=None) -> Tensor``: an MLP for points and a U-Net for images."""
 
 import math
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -229,8 +230,7 @@ class Stage(nn.Module):
 
     def __init__(self, channels: list[int], dim: int) -> None:
         super().__init__()
-        pairs = zip(channels[:-1], channels[1:], strict=True)
-        self.blocks = nn.ModuleList(ResBlock(i, o, dim) for i, o in pairs)
+        self.blocks = nn.ModuleList(ResBlock(i, o, dim) for i, o in pairwise(channels))
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """Return (B, channels[-1], H, W) from x (B, channels[0], H, W)."""

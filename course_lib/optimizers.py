@@ -67,9 +67,7 @@ class Muon(torch.optim.Optimizer):
         mean.lerp_(grad, 1 - b1)
         square.lerp_(grad * grad, 1 - b2)
         n = int(step)
-        p.addcdiv_(
-            mean / (1 - b1**n), (square / (1 - b2**n)).sqrt() + 1e-8, value=-group["lr"]
-        )
+        p.addcdiv_(mean / (1 - b1**n), (square / (1 - b2**n)).sqrt() + 1e-8, value=-group["lr"])
 
 
 def hidden_and_rest(model: nn.Module, lr: float, muon_lr: float) -> list[dict]:

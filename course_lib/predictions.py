@@ -1,5 +1,6 @@
 """What a network's output means, and how it becomes an estimate of x0 and eps."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -81,12 +82,19 @@ class Denoiser:
     def __init__(
         self, model: nn.Module, schedule: Schedule, prediction: Prediction, *, clip: bool = False
     ) -> None:
-        blind = prediction.determinant(schedule.alpha[1:], schedule.sigma[1:]) == 0
-        if blind.any():
+        det = prediction.determinant(schedule.alpha[1:], schedule.sigma[1:]).abs()
+        worst, t = float(det.min()), int(det.argmin()) + 1
+        if worst == 0:
             raise ValueError(
-                f"A network that predicts {prediction.name} says nothing about x0 at "
-                f"t = {int(blind.nonzero()[0]) + 1} of the {schedule.name} schedule, where "
-                f"alpha is 0: predict v or velocity, or use a schedule that keeps alpha > 0."
+                f"A network that predicts {prediction.name} says nothing about x0 at t = {t} of "
+                f"the {schedule.name} schedule, where alpha is 0: predict v or velocity, or use a "
+                f"schedule that keeps alpha > 0."
+            )
+        if worst < 1e-3 and not clip:
+            warnings.warn(
+                f"At t = {t} of the {schedule.name} schedule, an error of the network in "
+                f"{prediction.name} is magnified {1 / worst:,.0f} times in x0: predict v, or clip",
+                stacklevel=2,
             )
         self.model, self.schedule, self.prediction = model, schedule, prediction
         self.clip = clip

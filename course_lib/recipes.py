@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from course_lib import data, models, schedules, shapes
 from course_lib.optimizers import adamw, muon
-from course_lib.predictions import EPS, V, Prediction
+from course_lib.predictions import Prediction, V
 from course_lib.schedules import Schedule
 from course_lib.training import Trainer
 
@@ -84,7 +84,7 @@ SPIRAL = Recipe(
     _spiral,
     models.PointMLP,
     schedules.cosine,
-    EPS,
+    V,
     minutes=0.5,
     sample=(2,),
     settings={"batch_size": 512, "optimizer": partial(adamw, lr=3e-3)},
@@ -94,7 +94,7 @@ SHAPES = Recipe(
     _shapes,
     lambda: models.PointMLP(num_classes=len(shapes.SHAPES)),
     schedules.cosine,
-    EPS,
+    V,
     minutes=1.0,
     sample=(2,),
     num_classes=len(shapes.SHAPES),

@@ -1,5 +1,6 @@
 """Samplers: generators that walk from t = T (noise) to t = 0 (data), yielding every step."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
@@ -125,9 +126,7 @@ def last(steps: Iterable[Step]) -> Tensor:
 
     Raises  ValueError if there is no step to run
     """
-    step = None
-    for step in steps:
-        pass
-    if step is None:
+    tail = deque(steps, maxlen=1)
+    if not tail:
         raise ValueError("There are no steps to run: make a new sampler, this one is used up.")
-    return step.x_s
+    return tail[0].x_s

@@ -219,9 +219,7 @@ class Trainer:
 
         mixed = self.precision != torch.float32
         with torch.autocast(self.device.type, self.precision, enabled=mixed):
-            loss = diffusion_loss(
-                self.model, self.schedule, self.prediction, x0, t, eps, y
-            ).mean()
+            loss = diffusion_loss(self.model, self.schedule, self.prediction, x0, t, eps, y).mean()
         self.optimizer.zero_grad()
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
@@ -229,7 +227,8 @@ class Trainer:
             raise FloatingPointError(
                 f"The loss is {loss.item()} and the gradient {norm.item()} at step "
                 f"{self.step + 1}: check that the data are finite and in [-1, 1], then try a "
-                f"smaller learning rate than {self.first_lrs[0]:g}. The weights are those before this step."
+                f"smaller learning rate than {self.first_lrs[0]:g}. "
+                f"The weights are those before this step."
             )
         self.optimizer.step()
         self.ema.update_parameters(self.model)

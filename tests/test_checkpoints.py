@@ -14,8 +14,9 @@ def trainer(width=16, steps=6, schedule=None, **options):
     torch.manual_seed(0)
     x, y = shapes.labelled(64, generator=torch.Generator().manual_seed(0))
     model = models.PointMLP(width=width, num_classes=4)
-    return training.Trainer(model, schedule or schedules.cosine(), V, x, y, steps=steps,
-                            batch_size=8, **options)
+    return training.Trainer(
+        model, schedule or schedules.cosine(), V, x, y, steps=steps, batch_size=8, **options
+    )
 
 
 @pytest.fixture

@@ -40,7 +40,9 @@ def test_the_floor_falls_with_the_sample_size_and_bad_samples_stand_above_it():
     floors = [metrics.real_floor(lambda n=n: shapes.spiral(n, generator=g)) for n in (200, 5000)]
     assert floors[1].worst < floors[0].mean
     assert floors[0].mean <= floors[0].worst
-    bad = metrics.sliced_distance(shapes.moons(5000, generator=g), shapes.spiral(5000, generator=g))
+    bad = metrics.sliced_distance(
+        shapes.moons(5000, generator=g), shapes.spiral(5000, generator=g)
+    )
     assert bad > 3 * floors[1].worst
 
 

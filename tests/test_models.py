@@ -11,8 +11,12 @@ def test_sinusoidal_agrees_with_a_loop():
     for i, time in enumerate(t.tolist()):
         for k in range(dim // 2):
             angle = torch.tensor(time * 10_000 ** (-k / (dim // 2)))
-            assert models.sinusoidal(t, dim)[i, k].item() == pytest.approx(angle.cos().item(), abs=1e-3)
-            assert models.sinusoidal(t, dim)[i, k + 4].item() == pytest.approx(angle.sin().item(), abs=1e-3)
+            assert models.sinusoidal(t, dim)[i, k].item() == pytest.approx(
+                angle.cos().item(), abs=1e-3
+            )
+            assert models.sinusoidal(t, dim)[i, k + 4].item() == pytest.approx(
+                angle.sin().item(), abs=1e-3
+            )
 
 
 def test_every_time_has_its_own_embedding():

@@ -5,7 +5,7 @@ import torch
 
 from course_lib import oracle, schedules
 from course_lib.models import NO_LABEL
-from course_lib.predictions import EPS, V, Denoiser
+from course_lib.predictions import EPS, Denoiser, V
 
 SCHEDULE = schedules.cosine()
 MEANS = torch.tensor([[-1.0], [0.5], [2.0]]).double()
@@ -105,5 +105,6 @@ def test_a_network_that_outputs_the_oracle_s_answer_is_the_oracle(prediction):
     def network(x, t, y):
         return prediction.target(*exact(x, t), *SCHEDULE.at(t, x))
 
-    torch.testing.assert_close(Denoiser(network, SCHEDULE, prediction)(x_t, 400).x0,
-                               exact(x_t, 400).x0)
+    torch.testing.assert_close(
+        Denoiser(network, SCHEDULE, prediction)(x_t, 400).x0, exact(x_t, 400).x0
+    )

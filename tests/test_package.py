@@ -42,8 +42,11 @@ def test_imports_run_downwards(name):
 
 
 def test_only_widgets_import_ipywidgets():
-    users = [name for name in MODULES
-             if re.search(r"import ipywidgets", (ROOT / f"{name}.py").read_text(encoding="utf-8"))]
+    users = [
+        name
+        for name in MODULES
+        if re.search(r"import ipywidgets", (ROOT / f"{name}.py").read_text(encoding="utf-8"))
+    ]
     assert users == ["widgets"]
 
 
@@ -56,16 +59,26 @@ def test_everything_public_is_documented_and_annotated(name):
             continue
         members = [(key, thing)]
         if inspect.isclass(thing):
-            members += [(f"{key}.{k}", v) for k, v in vars(thing).items() if not k.startswith("_")
-                        and (inspect.isfunction(v) or isinstance(v, property))]
+            members += [
+                (f"{key}.{k}", v)
+                for k, v in vars(thing).items()
+                if not k.startswith("_") and (inspect.isfunction(v) or isinstance(v, property))
+            ]
         for label, member in members:
-            if not (inspect.isroutine(member) or inspect.isclass(member)
-                    or isinstance(member, property)):
+            if not (
+                inspect.isroutine(member)
+                or inspect.isclass(member)
+                or isinstance(member, property)
+            ):
                 continue
             assert inspect.getdoc(member), f"{name}.{label} has no docstring"
             function = member.fget if isinstance(member, property) else member
             if inspect.isfunction(function):
                 signature = inspect.signature(function)
                 for p in list(signature.parameters.values()):
-                    assert p.name in ("self", "cls") or p.annotation is not p.empty, (name, label, p)
+                    assert p.name in ("self", "cls") or p.annotation is not p.empty, (
+                        name,
+                        label,
+                        p,
+                    )
                 assert signature.return_annotation is not signature.empty, (name, label)

@@ -18,8 +18,10 @@ matplotlib.use("Agg")
 
 def walk(shape, n=12):
     states = [torch.randn(6, *shape) for _ in range(n + 1)]
-    return [Step(10 * (n - i), 10 * (n - i - 1), states[i], 0 * states[i], states[i], states[i + 1])
-            for i in range(n)]
+    return [
+        Step(10 * (n - i), 10 * (n - i - 1), states[i], 0 * states[i], states[i], states[i + 1])
+        for i in range(n)
+    ]
 
 
 POINTS, IMAGES = walk((2,)), walk((1, 8, 8))

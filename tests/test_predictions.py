@@ -1,10 +1,12 @@
 """Predictions: round trips, clipping, and pairs that cannot work."""
 
+import warnings
+
 import pytest
 import torch
 
 from course_lib import schedules
-from course_lib.predictions import EPS, V, VELOCITY, X0, Clipped, Denoiser, Estimate
+from course_lib.predictions import EPS, VELOCITY, X0, Clipped, Denoiser, Estimate, V
 
 PREDICTIONS = [EPS, X0, V, VELOCITY]
 
@@ -31,6 +33,7 @@ def test_targets_are_what_the_papers_say():
     torch.testing.assert_close(VELOCITY.target(x0, eps, alpha, sigma), eps - x0)
 
 
+@pytest.mark.filterwarnings("ignore:At t = 1000")
 def test_a_perfect_network_gives_a_perfect_denoiser():
     schedule, x0 = schedules.cosine(), torch.randn(6, 2)
     eps, t = torch.randn(6, 2), torch.tensor([1, 10, 300, 600, 900, 990])
@@ -58,6 +61,16 @@ def test_noise_prediction_without_signal_is_refused():
         Denoiser(torch.nn.Identity(), schedules.flow(), EPS)
     for prediction in (X0, V, VELOCITY):
         Denoiser(torch.nn.Identity(), schedules.flow(), prediction)
+
+
+def test_noise_prediction_with_hardly_any_signal_is_warned_of():
+    with pytest.warns(UserWarning, match="t = 1000 of the cosine schedule, .* 20,291 times"):
+        Denoiser(torch.nn.Identity(), schedules.cosine(), EPS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Denoiser(torch.nn.Identity(), schedules.cosine(), EPS, clip=True)
+        Denoiser(torch.nn.Identity(), schedules.cosine(), V)
+        Denoiser(torch.nn.Identity(), schedules.linear(), EPS)
 
 
 def test_an_estimate_tracks_no_gradients():

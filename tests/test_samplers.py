@@ -33,7 +33,9 @@ def test_posterior_identity(variance):
     spread = from_x_t**2 * SCHEDULE.sigma[t] ** 2 + samplers.posterior_variance(SCHEDULE, t, s)
     assert float(mean) == pytest.approx(float(SCHEDULE.alpha[s]) * x0)
     assert float(spread) == pytest.approx(float(SCHEDULE.sigma[s]) ** 2)
-    assert 0 < samplers.posterior_variance(SCHEDULE, t, s) <= samplers.step_variance(SCHEDULE, t, s)
+    assert (
+        0 < samplers.posterior_variance(SCHEDULE, t, s) <= samplers.step_variance(SCHEDULE, t, s)
+    )
 
 
 def test_variances_are_ddpm_s():
@@ -52,10 +54,17 @@ def test_ddim_with_eta_1_is_ddpm(build, steps):
     schedule = build()
     denoiser, start = gaussian(schedule=schedule), noise(50)
     walks = [
-        samplers.ddpm(denoiser, start, schedule, steps=steps,
-                      generator=torch.Generator().manual_seed(1)),
-        samplers.ddim(denoiser, start, schedule, steps=steps, eta=1.0,
-                      generator=torch.Generator().manual_seed(1)),
+        samplers.ddpm(
+            denoiser, start, schedule, steps=steps, generator=torch.Generator().manual_seed(1)
+        ),
+        samplers.ddim(
+            denoiser,
+            start,
+            schedule,
+            steps=steps,
+            eta=1.0,
+            generator=torch.Generator().manual_seed(1),
+        ),
     ]
     for a, b in zip(*walks, strict=True):
         torch.testing.assert_close(a.x_s, b.x_s, rtol=1e-6, atol=1e-6)
@@ -73,10 +82,14 @@ def test_ddim_follows_the_exact_flow_of_a_gaussian():
 def test_ddim_is_of_first_order():
     """Twice the steps, half the error."""
     schedule = schedules.linear(1024)
-    exact = samplers.last(samplers.ddim(gaussian(schedule=schedule), noise(20), schedule, steps=1024))
+    exact = samplers.last(
+        samplers.ddim(gaussian(schedule=schedule), noise(20), schedule, steps=1024)
+    )
     errors = []
     for steps in (16, 32, 64):
-        end = samplers.last(samplers.ddim(gaussian(schedule=schedule), noise(20), schedule, steps=steps))
+        end = samplers.last(
+            samplers.ddim(gaussian(schedule=schedule), noise(20), schedule, steps=steps)
+        )
         errors.append((end - exact).abs().mean().item())
     orders = [math.log2(a / b) for a, b in pairwise(errors)]
     assert all(0.7 < order < 1.4 for order in orders), orders
@@ -87,7 +100,9 @@ def test_ddim_is_of_first_order():
 )
 def test_ddim_samples_have_the_right_moments(options):
     g = torch.Generator().manual_seed(2)
-    end = samplers.last(samplers.ddim(gaussian(), noise(), SCHEDULE, steps=250, generator=g, **options))
+    end = samplers.last(
+        samplers.ddim(gaussian(), noise(), SCHEDULE, steps=250, generator=g, **options)
+    )
     assert end.mean().item() == pytest.approx(0.5, abs=0.03)
     assert end.std().item() == pytest.approx(0.4, abs=0.03)
 
@@ -95,7 +110,9 @@ def test_ddim_samples_have_the_right_moments(options):
 @pytest.mark.parametrize("variance", [samplers.posterior_variance, samplers.step_variance])
 def test_ddpm_samples_have_the_right_moments(variance):
     g = torch.Generator().manual_seed(2)
-    end = samplers.last(samplers.ddpm(gaussian(), noise(), SCHEDULE, variance=variance, generator=g))
+    end = samplers.last(
+        samplers.ddpm(gaussian(), noise(), SCHEDULE, variance=variance, generator=g)
+    )
     assert end.mean().item() == pytest.approx(0.5, abs=0.03)
     assert end.std().item() == pytest.approx(0.4, abs=0.03)
 
@@ -113,13 +130,23 @@ class Wave(torch.nn.Module):
 def test_ddim_walks_as_diffusers_does(steps, clip, eta):
     diffusers = pytest.importorskip("diffusers")
     theirs = diffusers.DDIMScheduler(
-        num_train_timesteps=1000, beta_schedule="linear", beta_start=1e-4, beta_end=0.02,
-        timestep_spacing="trailing", clip_sample=clip, set_alpha_to_one=True,
+        num_train_timesteps=1000,
+        beta_schedule="linear",
+        beta_start=1e-4,
+        beta_end=0.02,
+        timestep_spacing="trailing",
+        clip_sample=clip,
+        set_alpha_to_one=True,
     )
-    walk_with(theirs, steps, clip,
-              lambda d, x, s, g: samplers.ddim(d, x, s, steps=steps, eta=eta, generator=g),
-              # after clipping, diffusers recomputes eps only when asked to
-              eta=eta, use_clipped_model_output=clip)
+    walk_with(
+        theirs,
+        steps,
+        clip,
+        lambda d, x, s, g: samplers.ddim(d, x, s, steps=steps, eta=eta, generator=g),
+        # after clipping, diffusers recomputes eps only when asked to
+        eta=eta,
+        use_clipped_model_output=clip,
+    )
 
 
 @pytest.mark.parametrize("steps", [10, 1000])
@@ -131,11 +158,20 @@ def test_ddim_walks_as_diffusers_does(steps, clip, eta):
 def test_ddpm_walks_as_diffusers_does(steps, clip, variance, name):
     diffusers = pytest.importorskip("diffusers")
     theirs = diffusers.DDPMScheduler(
-        num_train_timesteps=1000, beta_schedule="linear", beta_start=1e-4, beta_end=0.02,
-        timestep_spacing="trailing", clip_sample=clip, variance_type=name,
+        num_train_timesteps=1000,
+        beta_schedule="linear",
+        beta_start=1e-4,
+        beta_end=0.02,
+        timestep_spacing="trailing",
+        clip_sample=clip,
+        variance_type=name,
     )
-    walk_with(theirs, steps, clip, lambda d, x, s, g: samplers.ddpm(
-        d, x, s, steps=steps, variance=variance, generator=g))
+    walk_with(
+        theirs,
+        steps,
+        clip,
+        lambda d, x, s, g: samplers.ddpm(d, x, s, steps=steps, variance=variance, generator=g),
+    )
 
 
 def walk_with(theirs, steps, clip, ours, **options):
@@ -149,7 +185,11 @@ def walk_with(theirs, steps, clip, ours, **options):
         assert step.t == int(index) + 1  # their table starts at the first noisy entry
         output = network(x, torch.full((2,), step.t))
         x = theirs.step(output, index, x, generator=g_theirs, **options).prev_sample
-        if step.s == 0 and int(index) > 0 and getattr(theirs.config, "variance_type", "") == "fixed_large":
+        if (
+            step.s == 0
+            and int(index) > 0
+            and getattr(theirs.config, "variance_type", "") == "fixed_large"
+        ):
             break  # here diffusers adds noise to the result, and we do not
         torch.testing.assert_close(step.x_s, x, rtol=2e-3, atol=2e-3)
 
@@ -163,8 +203,10 @@ def test_records_form_a_chain():
 
 def test_the_last_step_lands_on_the_estimate():
     g = torch.Generator().manual_seed(0)
-    for walk in (samplers.ddim(gaussian(), noise(5), SCHEDULE, steps=5, eta=1.0, generator=g),
-                 samplers.ddpm(gaussian(), noise(5), SCHEDULE, steps=5, generator=g)):
+    for walk in (
+        samplers.ddim(gaussian(), noise(5), SCHEDULE, steps=5, eta=1.0, generator=g),
+        samplers.ddpm(gaussian(), noise(5), SCHEDULE, steps=5, generator=g),
+    ):
         *_, step = walk
         torch.testing.assert_close(step.x_s, step.x0)
 

@@ -1,6 +1,7 @@
 """Schedules: closed forms, the clean end, and the refusal of a signal that is left at T."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -30,7 +31,9 @@ def test_ends_and_order(schedule):
 
 @pytest.mark.parametrize("schedule", PRESERVING, ids=lambda s: f"{s.name}-{s.T}")
 def test_variance_is_preserved(schedule):
-    torch.testing.assert_close(schedule.alpha**2 + schedule.sigma**2, torch.ones_like(schedule.alpha))
+    torch.testing.assert_close(
+        schedule.alpha**2 + schedule.sigma**2, torch.ones_like(schedule.alpha)
+    )
 
 
 def test_linear_beta_is_ddpm_s():
@@ -60,13 +63,19 @@ def test_cosine_is_the_paper_s_formula():
 
 def test_sigmoid_is_symmetric_about_its_middle():
     alpha_bar = schedules.sigmoid().alpha_bar
-    torch.testing.assert_close(alpha_bar[1:500] + alpha_bar[501:1000].flip(0),
-                               torch.ones(499, dtype=torch.float64), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        alpha_bar[1:500] + alpha_bar[501:1000].flip(0),
+        torch.ones(499, dtype=torch.float64),
+        atol=1e-6,
+        rtol=0,
+    )
 
 
 def test_flow_is_a_straight_line():
     schedule = schedules.flow(10)
-    torch.testing.assert_close(schedule.alpha + schedule.sigma, torch.ones(11, dtype=torch.float64))
+    torch.testing.assert_close(
+        schedule.alpha + schedule.sigma, torch.ones(11, dtype=torch.float64)
+    )
     assert schedule.alpha[-1] == 0
 
 
@@ -84,7 +93,9 @@ def test_add_noise_takes_one_time_or_one_per_sample():
     schedule, x0, eps = schedules.cosine(), torch.randn(3, 1, 4, 4), torch.randn(3, 1, 4, 4)
     both = schedule.add_noise(x0, torch.tensor([5, 900, 0]), eps)
     for i, t in enumerate((5, 900, 0)):
-        torch.testing.assert_close(both[i : i + 1], schedule.add_noise(x0[i : i + 1], t, eps[i : i + 1]))
+        torch.testing.assert_close(
+            both[i : i + 1], schedule.add_noise(x0[i : i + 1], t, eps[i : i + 1])
+        )
     torch.testing.assert_close(both[2], x0[2])
     assert both.dtype == torch.float32
 
@@ -99,7 +110,7 @@ def test_a_time_outside_the_table_is_refused(t):
 def test_timesteps_run_from_T_to_0_and_never_repeat(steps):
     times = schedules.cosine().timesteps(steps)
     assert times[0] == 1000 and times[-1] == 0 and len(times) == steps + 1
-    gaps = [t - s for t, s in zip(times, times[1:])]
+    gaps = [t - s for t, s in pairwise(times)]
     assert min(gaps) >= 1 and max(gaps) - min(gaps) <= 1
 
 

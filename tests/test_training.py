@@ -5,7 +5,16 @@ import itertools
 import pytest
 import torch
 
-from course_lib import checkpoints, models, optimizers, oracle, recipes, schedules, shapes, training
+from course_lib import (
+    checkpoints,
+    models,
+    optimizers,
+    oracle,
+    recipes,
+    schedules,
+    shapes,
+    training,
+)
 from course_lib.predictions import EPS, V
 
 SCHEDULE = schedules.cosine()
@@ -29,8 +38,9 @@ def test_a_unet_overfits_one_batch(optimizer):
     torch.manual_seed(0)
     model = models.UNet(8, width=16, num_classes=2)
     x, y = torch.randn(2, 1, 8, 8).clamp(-1, 1), torch.tensor([0, 1])
-    run = training.Trainer(model, SCHEDULE, V, x, y, steps=150, batch_size=16, drop_label=0.0,
-                           optimizer=optimizer)
+    run = training.Trainer(
+        model, SCHEDULE, V, x, y, steps=150, batch_size=16, drop_label=0.0, optimizer=optimizer
+    )
     values = losses(run)
     assert sum(values[-20:]) < 0.35 * sum(values[:20])
 
@@ -121,9 +131,13 @@ def test_long_gradients_are_clipped():
         run = trainer(optimizer=lambda m: torch.optim.SGD(m.parameters(), lr=1.0), clip_norm=clip)
         before = [p.clone() for p in run.model.parameters()]
         record = next(run.run())
-        moved = sum((a - b).square().sum() for a, b in zip(before, run.model.parameters(), strict=True))
+        moved = sum(
+            (a - b).square().sum() for a, b in zip(before, run.model.parameters(), strict=True)
+        )
         steps.append(moved.sqrt().item())
-    assert steps[0] == pytest.approx(1e-4, rel=0.01) and steps[1] == pytest.approx(record.norm, rel=0.01)
+    assert steps[0] == pytest.approx(1e-4, rel=0.01) and steps[1] == pytest.approx(
+        record.norm, rel=0.01
+    )
 
 
 def test_ema_is_warmed_up():
@@ -221,4 +235,6 @@ def test_recipes_build_what_they_say(name):
     assert len(losses(run)) == 2 and run.x0.shape[1:] == recipe.sample
     assert (run.y is None) == (recipe.num_classes is None)
     again = recipe.trainer(steps=2, seed=3)
-    assert torch.equal(next(again.model.parameters()), next(recipe.trainer(steps=2, seed=3).model.parameters()))
+    assert torch.equal(
+        next(again.model.parameters()), next(recipe.trainer(steps=2, seed=3).model.parameters())
+    )
