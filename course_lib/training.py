@@ -153,7 +153,7 @@ class Trainer:
         *,
         steps: int | None = None,
         minutes: float | None = None,
-        batch_size: int = 64,
+        batch_size: int = 32,
         drop_label: float = 0.1,
         clip_norm: float = 1.0,
         ema_decay: float = 0.999,
