@@ -207,9 +207,10 @@ class UNet(nn.Module):
 
     def forward(self, x_t: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
         """Return (B, C, H, W) from x_t (B, C, H, W), t (B,) and y (B,) or None."""
-        expected = (self.channels, self.image_size, self.image_size)
-        if x_t.shape[1:] != expected:
-            raise ValueError(f"x_t must be (B, {expected}), not {tuple(x_t.shape)}.")
+        B, *shape = x_t.shape
+        expected = [self.channels, self.image_size, self.image_size]
+        if shape != expected:
+            raise ValueError(f"x_t must be {(B, *expected)}, not {tuple(x_t.shape)}.")
         condition = self.condition(t, y)
         h = self.stem(F.pixel_unshuffle(x_t, self.patch))  # (B, width, H/patch, W/patch)
         skips = []

@@ -104,7 +104,13 @@ def tile(images: Tensor, columns: int) -> np.ndarray:
 def _show(ax: Axes, images: Tensor, columns: int) -> None:
     """Draw one sheet of images without axes."""
     sheet = tile(images, columns)
-    ax.imshow(sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet, cmap="gray", vmin=0, vmax=255)
+    ax.imshow(
+        sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet,
+        cmap="gray",
+        vmin=0,
+        vmax=255,
+        interpolation="nearest",
+    )
     ax.set_axis_off()
 
 

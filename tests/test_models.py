@@ -104,7 +104,7 @@ def test_labels_for_a_network_without_labels_are_refused():
 def test_wrong_sizes_are_refused_in_words():
     with pytest.raises(ValueError, match="divisible by 4"):
         models.UNet(30)
-    with pytest.raises(ValueError, match=r"\(1, 28, 28\)"):
+    with pytest.raises(ValueError, match=r"must be \(2, 1, 28, 28\), not \(2, 3, 28, 28\)"):
         models.UNet(28)(torch.zeros(2, 3, 28, 28), torch.tensor([1, 2]))
     with pytest.raises(ValueError, match=r"\(B, 2\)"):
         models.PointMLP()(torch.zeros(2, 3), torch.tensor([1, 2]))
