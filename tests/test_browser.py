@@ -14,6 +14,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 TOKEN = "course"
+BUSY = '.jp-Notebook-ExecutionIndicator[data-status="busy"]'
+IDLE = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -37,6 +39,11 @@ def lab(tmp_path_factory):
     environment = dict(os.environ, PYTHONPATH=str(ROOT)) | {
         f"JUPYTER_{kind}_DIR": str(state) for kind in ("CONFIG", "DATA", "RUNTIME")
     }
+    # JupyterLab draws only the cells near the screen, unless it is told otherwise.
+    settings = state / "settings" / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)
+    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
+    environment["JUPYTERLAB_SETTINGS_DIR"] = str(state / "settings")
     command = [
         sys.executable,
         "-m",
@@ -73,44 +80,37 @@ def test_dragging_the_slider_changes_the_picture(lab, tmp_path):
         browser = p.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         page = browser.new_page(viewport={"width": 1300, "height": 1000})
         try:
-            drag(page, lab)
+            drag(playwright, page, lab)
         finally:
             page.screenshot(path=os.environ.get("COURSE_SCREENSHOT", str(tmp_path / "last.png")))
             browser.close()
 
 
-def drag(page, address):
+def drag(playwright, page, address):
     page.goto(address, wait_until="domcontentloaded", timeout=120_000)
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=120_000)
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=120_000)
-    page.keyboard.press("Escape")
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).click()
-
-    slider = page.locator(".widget-slider .noUi-handle").last
-    deadline = time.monotonic() + 400
-    while True:  # the notebook draws only what is near the screen, so go and look for the slider
-        page.evaluate("document.querySelector('.jp-WindowedPanel-outer')?.scrollBy(0, 500)")
-        if slider.count() and slider.is_visible():
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=120_000)
+    for patience in (10_000, 10_000, 60_000):  # a click may come before the kernel listens
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        try:
+            page.wait_for_selector(BUSY, timeout=patience)
             break
-        assert time.monotonic() < deadline, "no slider appeared"
-        at_end = (
-            "(() => { const e = document.querySelector('.jp-WindowedPanel-outer');"
-            "return e && e.scrollTop + e.clientHeight > e.scrollHeight - 5 })()"
-        )
-        if page.evaluate(at_end):
-            page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTo(0, 0)")
-        page.wait_for_timeout(500)
-
+        except playwright.TimeoutError:
+            continue
+    page.wait_for_selector(IDLE, timeout=500_000)
+    sliders = page.locator(".jp-OutputArea .noUi-handle")
+    assert sliders.count() == 2, "the notebook has two sliders: the walk in, and the walk out"
+    box = page.locator(".jp-OutputArea .widget-vbox").last
+    slider, picture = sliders.last, box.locator("img:visible")
     slider.scroll_into_view_if_needed()
-    shown = ".jupyter-widgets.widget-image:visible, img.widget-image:visible"
-    before = page.locator(shown).last.get_attribute("src")
-    box = slider.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    before = picture.get_attribute("src")
+    place = slider.bounding_box()
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 150, y, steps=10)
     page.mouse.up()
     page.wait_for_timeout(500)
-    after = page.locator(shown).last.get_attribute("src")
+    after = picture.get_attribute("src")
     assert before and after and before != after
