@@ -148,4 +148,4 @@ class Flat(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, F) float64."""
-        return self.features(x).flatten(1).double()
+        return self.features(x.float()).flatten(1).double()  # it is first tried on bytes

@@ -100,6 +100,14 @@ def test_frechet_of_two_gaussians_is_the_closed_form():
     assert metrics.frechet(Corner(), a, a) == pytest.approx(0.0, abs=1e-4)
 
 
+def test_frechet_sees_through_the_judge():
+    pytest.importorskip("torchmetrics")
+    g = torch.Generator().manual_seed(0)
+    a, b = (torch.rand(300, 1, 28, 28, generator=g) * 2 - 1 for _ in range(2))
+    features = judge.shipped().features
+    assert metrics.frechet(features, a, b) < metrics.frechet(features, a, b / 2)
+
+
 def test_the_shipped_judge_reads_mnist():
     from course_lib import data
 
