@@ -129,23 +129,26 @@ def frechet(features: nn.Module, real: Tensor, samples: Tensor, batch: int = 500
         raise ImportError(
             'The Fréchet distance needs torchmetrics: pip install "diffusion-course[benchmark]".'
         ) from error
-    distance = FrechetInceptionDistance(
-        feature=Flat(features), input_img_size=tuple(real.shape[1:])
-    ).set_dtype(torch.float64)
     with torch.no_grad():
-        for images, is_real in ((real, True), (samples, False)):
-            for part in images.split(batch):
-                distance.update(part, real=is_real)
+        seen = [
+            torch.cat([features(part).flatten(1) for part in images.split(batch)])
+            for images in (real, samples)
+        ]
+    # The images are seen here, in the network's own precision, and only then handed over:
+    # torchmetrics would turn the network itself into float64.
+    distance = FrechetInceptionDistance(feature=Seen(seen[0].shape[1])).set_dtype(torch.float64)
+    distance.update(seen[0], real=True)
+    distance.update(seen[1], real=False)
     return distance.compute().item()
 
 
-class Flat(nn.Module):
-    """Features in float64, as torchmetrics wants them."""
+class Seen(nn.Module):
+    """Stands for a feature network whose ``num_features`` features were computed before."""
 
-    def __init__(self, features: nn.Module) -> None:
+    def __init__(self, num_features: int) -> None:
         super().__init__()
-        self.features = features
+        self.num_features = num_features
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, F) float64."""
-        return self.features(x.float()).flatten(1).double()  # it is first tried on bytes
+        """Return the features (B, F) as they are."""
+        return x
