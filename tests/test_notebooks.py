@@ -26,21 +26,15 @@ def test_there_are_three():
     assert [path.stem[:3] for path in NOTEBOOKS[:3]] == ["01_", "02_", "03_"]
 
 
+def run(path):
+    """Run every cell in a fresh kernel with nbval, comparing the text of the marked ones."""
+    options = ["-q", "-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env"]
+    command = [sys.executable, "-m", "pytest", *options, "--nbval-cell-timeout=600", str(path)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+
+
 def test_runs_from_top_to_bottom(notebook):
-    """nbval runs every cell in a fresh kernel, and compares the text of the marked ones."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--nbval-lax",
-        "--nbval-current-env",
-        "--nbval-cell-timeout=600",
-        str(notebook),
-    ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    done = run(notebook)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 
@@ -85,15 +79,4 @@ def test_a_claim_that_stops_being_true_turns_the_run_red(tmp_path):
             cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=stored)]
         path = tmp_path / "false.ipynb"
         nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "--nbval-lax",
-            "--nbval-current-env",
-            str(path),
-        ]
-        assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 1
+        assert run(path).returncode == 1
