@@ -5,9 +5,9 @@ tables, a *denoiser* guesses x0 and eps from x_t, and a *sampler* walks from t =
 t = 0 (data) with the help of a denoiser. Imports run strictly downwards:
 
     level 0   schedules, models, shapes, data, optimizers
-    level 1   predictions, judge
+    level 1   predictions, judge, spacings
     level 2   oracle, guidance, samplers, training
-    level 3   metrics, plotting, checkpoints, recipes
+    level 3   solvers, metrics, plotting, checkpoints, recipes
     level 4   checks, widgets, cli
 """
 

@@ -11,6 +11,9 @@ from torch import Tensor
 from course_lib.predictions import Estimate
 from course_lib.schedules import Schedule
 
+Spacing = Callable[[Schedule, int], list[int]]
+"""A function from a schedule and a number of steps to the times to stop at; see ``spacings``."""
+
 
 class Step(NamedTuple):
     """One move of a sampler, from time t to the earlier time s.
@@ -60,6 +63,7 @@ def ddpm(
     steps: int | None = None,
     variance: Callable[[Schedule, int, int], float] = posterior_variance,
     y: Tensor | None = None,
+    spacing: Spacing = Schedule.timesteps,
     generator: torch.Generator | None = None,
 ) -> Iterator[Step]:
     """Walk back with fresh noise at every step but the last.
@@ -69,12 +73,13 @@ def ddpm(
     steps      number of network evaluations, 1 ≤ steps ≤ T; all T of them if None
     variance   ``posterior_variance`` or ``step_variance``, the two ends of what is right
     y          (B,) labels, or None
+    spacing    function from the schedule and ``steps`` to the times; see ``spacings``
     generator  source of the fresh noise
     Yields     Step; the last one has s = 0
     Raises     ValueError if ``steps`` is outside 1…T
     See        Ho et al. 2020 (arXiv:2006.11239), Algorithm 2 and Eq. 7
     """
-    for t, s in pairwise(schedule.timesteps(schedule.T if steps is None else steps)):
+    for t, s in pairwise(spacing(schedule, schedule.T if steps is None else steps)):
         estimate = denoiser(x, t, y)
         alpha_ts = schedule.alpha[t] / schedule.alpha[s]
         from_x_t = alpha_ts * (schedule.sigma[s] / schedule.sigma[t]) ** 2
@@ -94,6 +99,7 @@ def ddim(
     steps: int = 50,
     eta: float = 0.0,
     y: Tensor | None = None,
+    spacing: Spacing = Schedule.timesteps,
     generator: torch.Generator | None = None,
 ) -> Iterator[Step]:
     """Walk back along the estimated noise, adding as much fresh noise as ``eta`` says.
@@ -103,6 +109,7 @@ def ddim(
     steps      number of network evaluations, 1 ≤ steps ≤ T
     eta        0 is deterministic; 1 over all T steps is DDPM with the posterior variance
     y          (B,) labels, or None
+    spacing    function from the schedule and ``steps`` to the times; see ``spacings``
     generator  source of the fresh noise; unused if eta is 0
     Yields     Step; the last one has s = 0
     Raises     ValueError if ``steps`` is outside 1…T or ``eta`` outside 0…1
@@ -110,7 +117,7 @@ def ddim(
     """
     if not 0 <= eta <= 1:
         raise ValueError(f"eta must be between 0 (deterministic) and 1 (DDPM), not {eta}.")
-    for t, s in pairwise(schedule.timesteps(steps)):
+    for t, s in pairwise(spacing(schedule, steps)):
         estimate = denoiser(x, t, y)
         fresh = eta**2 * posterior_variance(schedule, t, s)
         kept = max(float(schedule.sigma[s]) ** 2 - fresh, 0.0) ** 0.5

@@ -1,0 +1,61 @@
+"""Where a sampler stops on its way: functions from a schedule and ``steps`` to times.
+
+Each returns a falling list of ``steps + 1`` different times that ends at 0, and can be passed to
+every sampler as ``spacing``. The default is ``Schedule.timesteps``: evenly spaced, and starting at
+T itself, which is the only place where pure noise is the right thing to start from.
+"""
+
+import torch
+
+from course_lib.schedules import Schedule
+
+
+def uniform(schedule: Schedule, steps: int) -> list[int]:
+    """Take every c-th time from 1, c = T // steps: the first DDIM's rule, which may not reach T.
+
+    With T = 1000 and 20 steps it starts at 951. Pure noise is put there although x_951 still holds
+    some signal; notebook 05 measures what that costs.
+    See  Song et al. 2021 (arXiv:2010.02502), Section 5, with t counted from 1
+    """
+    _check(schedule, steps)
+    return [*range(1 + (steps - 1) * (schedule.T // steps), 0, -(schedule.T // steps)), 0]
+
+
+def quadratic(schedule: Schedule, steps: int) -> list[int]:
+    """Let t grow as the square of the step number, so that most stops are at little noise.
+
+    See  Song et al. 2021 (arXiv:2010.02502), Appendix D.2
+    """
+    _check(schedule, steps)
+    u = torch.linspace(1, 0, steps + 1, dtype=torch.float64)
+    return _distinct((schedule.T * u**2).round().int().tolist())
+
+
+def karras(
+    schedule: Schedule, steps: int, *, largest: float = 80.0, rho: float = 7.0
+) -> list[int]:
+    """Space the noise-to-signal ratio sigma/alpha evenly in its rho-th root.
+
+    largest  ratio at the first stop after T; beyond it a step changes nothing that can be seen
+    rho      larger values put more stops at little noise
+    See      Karras et al. 2022 (arXiv:2206.00364), Eq. 5 and Table 1
+    """
+    _check(schedule, steps)
+    ratio = (schedule.sigma / schedule.alpha)[1:]  # of t = 1…T, rising, infinite where alpha is 0
+    first, final = ratio.clamp(max=largest)[[-1, 0]] ** (1 / rho)
+    wanted = torch.linspace(first, final, steps, dtype=torch.float64) ** rho
+    nearest = (ratio[None, :] - wanted[:, None]).abs().argmin(dim=1) + 1
+    return _distinct([schedule.T, *nearest[1:].tolist(), 0])
+
+
+def _check(schedule: Schedule, steps: int) -> None:
+    if not 1 <= steps <= schedule.T:
+        raise ValueError(f"steps must be between 1 and T = {schedule.T}, not {steps}.")
+
+
+def _distinct(times: list[int]) -> list[int]:
+    """Move times that coincide apart, leaving a stop for each of those still to come."""
+    apart = times[:1]
+    for left, t in zip(range(len(times) - 2, -1, -1), times[1:], strict=True):
+        apart.append(max(left, min(t, apart[-1] - 1)))
+    return apart
