@@ -67,6 +67,11 @@ judge:  ## train the classifier that judges generated digits, and store its weig
 	$(call setup)
 	$(BIN)/course train judge --overwrite --out course_lib/weights/judge.safetensors $(ARGS)
 
+.PHONY: checkpoints
+checkpoints:  ## train the models that come with the course, and judge them; takes some hours
+	$(call setup)
+	$(BIN)/python tools/make_checkpoints.py $(ARGS)
+
 .PHONY: constraints
 constraints:  ## renew constraints.txt: the newest version of every package that fits together
 	$(call setup,dev)
@@ -76,5 +81,5 @@ constraints:  ## renew constraints.txt: the newest version of every package that
 
 .PHONY: clean
 clean:  ## delete .venv and every cache
-	rm -rf .venv .pip_cache .pytest_cache .ruff_cache
+	rm -rf .venv build .pip_cache .pytest_cache .ruff_cache
 	find . \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +

@@ -1,34 +1,35 @@
-"""The command line, ``course``: train a model, and sample from it."""
+"""The command line, ``course``: train a model, sample from it, and judge the samples."""
 
+import json
 import time
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import matplotlib
+import numpy as np
 import torch
 import typer
 from tqdm import tqdm
 
-from course_lib import checkpoints, data, judge, plotting, recipes, samplers
-from course_lib.guidance import Guided
-from course_lib.predictions import Clipped
+from course_lib import checkpoints, data, evaluation, judge, plotting, recipes, samplers, solvers
+from course_lib.predictions import Denoiser
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Train small diffusion models on two CPU cores, and sample from them.",
+    help="Train small diffusion models on two CPU cores, sample from them, and judge the samples.",
 )
 SAVE_EVERY = 60.0  # seconds; a power cut costs no more than this
 
 
-class Data(str, Enum):
-    """What ``course train`` can train on."""
-
-    spiral = "spiral"
-    shapes = "shapes"
-    mnist = "mnist"
-    judge = "judge"
+SAMPLERS = {
+    function.__name__.replace("_", "-"): function
+    for function in (samplers.ddim, samplers.ddpm, solvers.heun, solvers.dpm_solver, solvers.euler)
+}
+Model = Enum("Model", {name: name for name in (*recipes.RECIPES, "judge")}, type=str)
+Sampler = Enum("Sampler", {name: name for name in SAMPLERS}, type=str)
 
 
 def fail(message: object) -> typer.Exit:
@@ -39,7 +40,9 @@ def fail(message: object) -> typer.Exit:
 
 @app.command()
 def train(
-    what: Annotated[Data, typer.Argument(help="Data set; 'judge' is MNIST's classifier.")],
+    what: Annotated[
+        Model, typer.Argument(help="What to train; 'judge' is the classifier of MNIST's digits.")
+    ],
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help="Training time; the recipe's own if left out.")
     ] = None,
@@ -69,7 +72,7 @@ def train(
         raise fail("give --minutes or --steps, not both.")
     if out.exists() and not (resume or overwrite):
         raise fail(f"{out} exists: add --resume to go on with it, or --overwrite to replace it.")
-    if what is Data.judge:
+    if what is Model.judge:
         return train_judge(out, seed)
 
     trainer = recipes.RECIPES[what.value].trainer(steps=steps, minutes=minutes, seed=seed)
@@ -127,70 +130,140 @@ def train_judge(out: Path, seed: int) -> None:
     about = {"recipe": "judge", "seed": seed, "seconds": round(seconds), "accuracy": accuracy}
     checkpoints.write(out, model.state_dict(), about)
     typer.echo(f"Saved {out}: {accuracy:.2%} of the test set right after {seconds:.0f} s.")
+    write_reference(out.with_name("reference.safetensors"), model, digits)
+
+
+def write_reference(out: Path, model: judge.Judge, digits: data.ImageData) -> None:
+    """Measure what real digits score with this judge, and save it for every later evaluation."""
+    train = digits.x_train, digits.y_train
+    parts = evaluation.build_reference(model, train, digits.x_test)
+    *_, tensors = tqdm(parts, total=evaluation.MEASUREMENTS, unit="measurement")
+    checkpoints.write(out, tensors, {"recipe": "reference"})
+    typer.echo(f"Saved {out}: what real digits score.")
+
+
+CHECKPOINT = typer.Option(help="A file that `course train` has written, or 'mnist'.")
+GUIDANCE = typer.Option(help="1 is plain conditional; 2 follows the label more closely.")
+STEPS = typer.Option(min=1, help="Network evaluations per sample.")
+SAMPLER = typer.Option(help="How to get from noise to data.")
 
 
 @app.command()
 def sample(
-    checkpoint: Annotated[Path, typer.Option(help="What `course train` has written.")],
+    checkpoint: Annotated[str, CHECKPOINT],
     labels: Annotated[
         str | None, typer.Option(help="One digit per column, such as 0123456789.")
     ] = None,
-    guidance: Annotated[
-        float, typer.Option(help="1 is plain conditional; 2 follows the label more closely.")
-    ] = 2.0,
-    steps: Annotated[int, typer.Option(min=1, help="Network evaluations per sample.")] = 20,
+    guidance: Annotated[float, GUIDANCE] = 2.0,
+    steps: Annotated[int, STEPS] = 20,
+    sampler: Annotated[Sampler, SAMPLER] = Sampler.ddim,
     eta: Annotated[
-        float, typer.Option(min=0, max=1, help="0 is deterministic DDIM, 1 is DDPM-like.")
+        float, typer.Option(min=0, max=1, help="For ddim: 0 is deterministic, 1 is DDPM-like.")
     ] = 0.0,
-    rows: Annotated[int, typer.Option(min=1, help="Images of each label.")] = 8,
+    n: Annotated[
+        int | None, typer.Option("-n", "--n", min=1, help="Samples [default: 8 of each label].")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the starting noise.")] = 0,
-    out: Annotated[Path, typer.Option(help="Picture to write (PNG, PDF or SVG).")] = Path(
-        "grid.png"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option(help="Picture (PNG, PDF or SVG), or arrays x and y (NPZ) to write."),
+    ] = Path("grid.png"),
 ) -> None:
-    """Draw samples from a checkpoint as a picture: a grid of digits, or a cloud of points.
+    """Draw samples from a checkpoint: as a grid of digits, a cloud of points, or as arrays.
 
-    Example: course sample --checkpoint mnist.safetensors --labels 0123456789 --guidance 2
+    An NPZ file holds x, (n, 1, 28, 28) in [-1, 1] or (n, 2), and y, the n labels asked for.
+
+    Example: course sample --checkpoint mnist --labels 0123456789 --guidance 2
+
+    Example: course sample --checkpoint mnist -n 10000 --guidance 1.3 --out samples.npz
     """
     matplotlib.use("Agg")  # a command line has no window to draw in
-    try:
-        recipe = recipes.RECIPES[checkpoints.read(checkpoint)[1]["recipe"]]
-        denoiser = checkpoints.load_denoiser(checkpoint, recipe.model())
-    except KeyError as error:
-        raise fail(f"{checkpoint} holds no diffusion model, but {error}.") from error
-    except (OSError, checkpoints.CheckpointError) as error:
-        raise fail(error) from error
+    recipe, denoiser = load(checkpoint)
     classes = recipe.num_classes
     if labels is not None and classes is None:
         raise fail(f"the {recipe.name} model knows no labels: leave --labels out.")
-    if labels is None and classes is not None:
-        labels = "".join(str(k) for k in range(classes))
-    if labels is not None and not (labels.isdecimal() and all(int(k) < classes for k in labels)):
+    wanted = labels or "".join(str(k) for k in range(classes or 1))
+    if classes and not (wanted.isdecimal() and all(int(k) < classes for k in wanted)):
         raise fail(f"--labels must be digits from 0 to {classes - 1}, not '{labels}'.")
-
-    schedule, count = denoiser.schedule, rows * len(labels or "0123456789")
     points = len(recipe.sample) == 1
-    if points:
-        count = 200 * count
-    y = None
-    if labels is not None:
-        y = torch.tensor([int(k) for k in labels]).repeat(count // len(labels))
-        denoiser = Guided(denoiser, guidance)
-    if not points:
-        denoiser = Clipped(denoiser, schedule)
-    generator = torch.Generator().manual_seed(seed)
-    x = schedule.sigma[-1].float() * torch.randn(count, *recipe.sample, generator=generator)
+    n = n or (2000 if points else 8) * len(wanted)
+    y = torch.tensor([int(k) for k in wanted]).repeat(-(-n // len(wanted)))[:n]
+
+    walk = SAMPLERS[sampler.value]
+    if sampler is Sampler.ddim:
+        walk = partial(walk, eta=eta)
+    size = n if points else evaluation.BATCH
+    parts = evaluation.generate(
+        denoiser,
+        y if classes else None,
+        (n, *recipe.sample),
+        guidance=guidance,
+        steps=steps,
+        sampler=walk,
+        seed=seed,
+    )
     try:
-        walk = samplers.ddim(denoiser, x, schedule, steps=steps, eta=eta, y=y, generator=generator)
-        x0 = samplers.last(tqdm(walk, total=steps, unit="step"))
+        x = torch.cat(list(tqdm(parts, total=-(-n // size), unit="batch")))
     except ValueError as error:
         raise fail(error) from error
-    if points:
-        figure = plotting.points([x0], [f"{count} samples"], y, size=5)
-    else:
-        figure = plotting.images(x0, columns=len(labels or "0123456789"))
     try:
-        figure.savefig(out, dpi=150)
+        if out.suffix == ".npz":
+            np.savez_compressed(out, x=x.numpy(), **({"y": y.numpy()} if classes else {}))
+        elif points:
+            plotting.points([x], [f"{n} samples"], y if classes else None, size=5).savefig(out)
+        else:
+            plotting.images(x, columns=len(wanted)).savefig(out, dpi=150)
     except (OSError, ValueError) as error:
         raise fail(f"{out} could not be written: {error}") from error
     typer.echo(f"Saved {out}.")
+
+
+@app.command()
+def evaluate(
+    checkpoint: Annotated[str, CHECKPOINT] = "mnist",
+    n: Annotated[
+        int, typer.Option("-n", "--n", min=100, max=10_000, help="Digits to generate.")
+    ] = 1000,
+    guidance: Annotated[float, GUIDANCE] = 1.0,
+    steps: Annotated[int, STEPS] = 20,
+    sampler: Annotated[Sampler, SAMPLER] = Sampler.ddim,
+    seed: Annotated[int, typer.Option(help="Of the starting noise.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
+) -> None:
+    """Generate digits and judge them, beside what as many real digits score. Needs no data set.
+
+    Accuracy is the share that an independent classifier reads as the digit asked for. Distances
+    are measured between its features; a smaller n makes a Fréchet distance larger.
+
+    Example: course evaluate --checkpoint mnist --n 10000 --guidance 1.3 --json
+    """
+    recipe, denoiser = load(checkpoint)
+    if recipe.sample != (1, 28, 28):
+        raise fail(f"the judge reads digits, not samples of the {recipe.name} model.")
+    bar = partial(tqdm, total=-(-n // evaluation.BATCH), unit="batch", disable=None)
+    try:
+        report = evaluation.evaluate(
+            denoiser,
+            n,
+            guidance=guidance,
+            steps=steps,
+            sampler=SAMPLERS[sampler.value],
+            seed=seed,
+            progress=bar,
+        )
+    except ValueError as error:
+        raise fail(error) from error
+    typer.echo(json.dumps(report.as_dict(), indent=1) if as_json else report)
+
+
+def load(checkpoint: str) -> tuple[recipes.Recipe, Denoiser]:
+    """Return a trained model and the recipe that it was trained by, or stop with a sentence."""
+    try:
+        denoiser = checkpoints.load(checkpoint)
+        return recipes.RECIPES[checkpoints.about(checkpoint)["recipe"]], denoiser
+    except (OSError, checkpoints.CheckpointError) as error:
+        raise fail(error) from error
+
+
+if __name__ == "__main__":
+    app()

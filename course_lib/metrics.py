@@ -1,11 +1,11 @@
-"""Numbers that say how close two sets of samples are, and where a denoiser errs."""
+"""Numbers that say how close two sets of points are, and where a denoiser errs."""
 
 import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_lib.predictions import Estimate
 from course_lib.samplers import randn_like
@@ -110,45 +110,3 @@ def error_by_time(
         rows.append([off.square().mean() for off in (off_eps, off_x0, off_v)])
     eps_error, x0_error, v_error = torch.tensor(rows).T
     return ErrorByTime(torch.tensor(times), eps_error, x0_error, v_error)
-
-
-def frechet(features: nn.Module, real: Tensor, samples: Tensor, batch: int = 500) -> float:
-    """Return the Fréchet distance between two sets of images, seen through ``features``.
-
-    features  network from images to (B, F) numbers, such as ``judge.features``
-    real, samples
-              (N, C, H, W) and (M, C, H, W) images in [-1, 1]
-    Returns   ≥ 0; depends on the features and on N and M, so quote it beside the same distance
-              between real images and as many other real ones
-    Raises    ImportError where torchmetrics is missing
-    See       Heusel et al. 2017 (arXiv:1706.08500), Eq. 6
-    """
-    try:
-        from torchmetrics.image.fid import FrechetInceptionDistance
-    except ImportError as error:
-        raise ImportError(
-            'The Fréchet distance needs torchmetrics: pip install "diffusion-course[benchmark]".'
-        ) from error
-    with torch.no_grad():
-        seen = [
-            torch.cat([features(part).flatten(1) for part in images.split(batch)])
-            for images in (real, samples)
-        ]
-    # The images are seen here, in the network's own precision, and only then handed over:
-    # torchmetrics would turn the network itself into float64.
-    distance = FrechetInceptionDistance(feature=Seen(seen[0].shape[1])).set_dtype(torch.float64)
-    distance.update(seen[0], real=True)
-    distance.update(seen[1], real=False)
-    return distance.compute().item()
-
-
-class Seen(nn.Module):
-    """Stands for a feature network whose ``num_features`` features were computed before."""
-
-    def __init__(self, num_features: int) -> None:
-        super().__init__()
-        self.num_features = num_features
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the features (B, F) as they are."""
-        return x

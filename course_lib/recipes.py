@@ -1,7 +1,7 @@
 """The recommended setting for each data set of the course: what to train, on what, and how."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -111,4 +111,16 @@ MNIST = Recipe(
     num_classes=10,
     settings={"optimizer": muon},
 )
-RECIPES = {recipe.name: recipe for recipe in (SPIRAL, SHAPES, MNIST)}
+TWINS = tuple(
+    replace(
+        MNIST,
+        name=f"twin-{schedule.__name__}",
+        model=lambda: models.UNet(image_size=28, channels=1, width=24, num_classes=10),
+        schedule=schedule,
+        minutes=2.0,
+    )
+    for schedule in (schedules.linear, schedules.cosine, schedules.quadratic)
+)
+"""Three small models that differ in nothing but their noise schedule."""
+
+RECIPES = {recipe.name: recipe for recipe in (SPIRAL, SHAPES, MNIST, *TWINS)}

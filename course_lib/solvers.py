@@ -24,6 +24,7 @@ def euler(
     steps: int = 50,
     y: Tensor | None = None,
     spacing: Spacing = Schedule.timesteps,
+    generator: torch.Generator | None = None,
 ) -> Iterator[Step]:
     """Go straight on in the direction of the moment: order 1.
 
@@ -36,6 +37,7 @@ def euler(
     steps     number of network evaluations, 1 ≤ steps ≤ T
     y         (B,) labels, or None
     spacing   function from the schedule and ``steps`` to the times; see ``spacings``
+    generator unused, since nothing here is random; every sampler takes one
     Yields    Step; the last one has s = 0
     Raises    ValueError if ``steps`` is outside 1…T
     See       Lipman et al. 2023 (arXiv:2210.02747), Section 3
@@ -55,6 +57,7 @@ def heun(
     steps: int = 50,
     y: Tensor | None = None,
     spacing: Spacing = Schedule.timesteps,
+    generator: torch.Generator | None = None,
 ) -> Iterator[Step]:
     """Look ahead with an Euler step, then go in the mean of the two directions: order 2.
 
@@ -65,6 +68,7 @@ def heun(
     steps     number of network evaluations, 1 ≤ steps ≤ T; they pay for (steps + 1) // 2 moves
     y         (B,) labels, or None
     spacing   function from the schedule and a number of moves to the times; see ``spacings``
+    generator unused, since nothing here is random; every sampler takes one
     Yields    Step, its estimates those at x_t; the last one has s = 0
     Raises    ValueError if ``steps`` is outside 1…T
     See       Karras et al. 2022 (arXiv:2206.00364), Algorithm 1
@@ -90,6 +94,7 @@ def dpm_solver(
     steps: int = 20,
     y: Tensor | None = None,
     spacing: Spacing = Schedule.timesteps,
+    generator: torch.Generator | None = None,
 ) -> Iterator[Step]:
     """DPM-Solver++(2M): a DDIM step with x0 extrapolated from the last two guesses: order 2.
 
@@ -103,6 +108,7 @@ def dpm_solver(
     steps     number of network evaluations, 1 ≤ steps ≤ T
     y         (B,) labels, or None
     spacing   function from the schedule and ``steps`` to the times; see ``spacings``
+    generator unused, since nothing here is random; every sampler takes one
     Yields    Step, its estimates those at x_t; the last one has s = 0
     Raises    ValueError if ``steps`` is outside 1…T
     See       Lu et al. 2022 (arXiv:2211.01095), Algorithm 2

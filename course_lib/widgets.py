@@ -1,7 +1,8 @@
 """Sliders over pictures that were drawn beforehand, so that the picture follows the hand.
 
 Slider and picture are joined in the browser, not in Python: dragging stays smooth, goes on
-working when the kernel is gone, and survives in an HTML export of the notebook.
+working when the kernel is gone, and survives in an HTML export of the notebook. The one exception
+is ``live``, whose pictures are computed when they are asked for.
 """
 
 import io
@@ -92,3 +93,29 @@ def explorer(
     for stack in stacks:
         ipywidgets.jslink((along, "value"), (stack, "selected_index"))
     return ipywidgets.VBox([outer, along, outer_stack])
+
+
+def live(
+    draw: Callable[[float], Figure], values: Sequence[float], description: str
+) -> ipywidgets.VBox:
+    """Put a slider over a picture that is computed anew each time the slider is let go.
+
+    draw         function from a value to a figure; the hand waits for it, so half a second is
+                 the most that it should take
+    values       what the slider chooses from, in order; the first is drawn at once
+    description  text beside the slider
+    Raises       ValueError if there are no values
+
+    It needs a running kernel: in an exported page the picture stays what it was.
+    """
+    if not values:
+        raise ValueError("There are no values to choose from.")
+    image = ipywidgets.Image(value=png(draw(values[0])), format="png")
+    slider = _slider(len(values), description)
+    slider.continuous_update = False  # one picture for a move, not one for every place passed
+
+    def redraw(change: dict) -> None:
+        image.value = png(draw(values[change["new"]]))
+
+    slider.observe(redraw, names="value")
+    return ipywidgets.VBox([slider, image])

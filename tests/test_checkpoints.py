@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from course_lib import checkpoints, models, schedules, shapes, training
-from course_lib.predictions import V
+from course_lib import checkpoints, models, recipes, schedules, shapes, training
+from course_lib.predictions import Denoiser, V
 
 
 def trainer(width=16, steps=6, schedule=None, **options):
@@ -88,3 +88,38 @@ def test_a_truncated_file_is_refused(saved):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(checkpoints.CheckpointError):
         checkpoints.read(path)
+
+
+def test_a_slim_checkpoint_samples_alike_and_cannot_be_resumed(tmp_path):
+    run = recipes.SHAPES.trainer(steps=3)
+    list(run.run())
+    whole, slim = tmp_path / "whole.safetensors", tmp_path / "slim.safetensors"
+    checkpoints.save(whole, run, recipe="shapes", seed=0)
+    checkpoints.slim(whole, slim)
+    assert slim.stat().st_size < whole.stat().st_size / 6
+    a, b = checkpoints.load(whole), checkpoints.load(slim)
+    x = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
+    y = torch.arange(20) % 4
+    torch.testing.assert_close(a(x, 500, y).x0, b(x, 500, y).x0, rtol=0, atol=2e-3)
+    assert torch.equal(b.schedule.alpha, run.schedule.alpha) and b.prediction == run.prediction
+    assert checkpoints.about(slim)["seed"] == 0
+    with pytest.raises(checkpoints.CheckpointError, match="cannot be resumed"):
+        checkpoints.resume(slim, recipes.SHAPES.trainer(steps=3))
+
+
+def test_load_builds_the_network_that_was_saved(tmp_path):
+    run = recipes.SPIRAL.trainer(steps=2)
+    list(run.run())
+    path = tmp_path / "spiral.safetensors"
+    checkpoints.save(path, run, recipe="spiral")
+    x = torch.randn(5, 2)
+    for average, model in ((True, run.ema.module), (False, run.model)):
+        expected = Denoiser(model.eval(), run.schedule, run.prediction)(x, 300)
+        torch.testing.assert_close(checkpoints.load(path, average=average)(x, 300), expected)
+
+
+def test_what_holds_no_diffusion_model_is_refused(tmp_path):
+    path = tmp_path / "judge.safetensors"
+    checkpoints.write(path, {"a": torch.zeros(1)}, {"recipe": "judge"})
+    with pytest.raises(checkpoints.CheckpointError, match="no diffusion model"):
+        checkpoints.load(path)

@@ -1,5 +1,6 @@
 """The command line, from training to a picture, and its one-sentence errors."""
 
+import json
 import re
 from dataclasses import replace
 
@@ -26,7 +27,7 @@ def trained(tmp_path_factory):
 
 
 def test_help_teaches():
-    for words in ([], ["train"], ["sample"]):
+    for words in ([], ["train"], ["sample"], ["evaluate"]):
         text = re.sub(r"\x1b\[[0-9;]*m", "", course(*words, "--help").output)
         assert "train" in text.lower() and len(text) > 300
     assert "Example:" in course("sample", "--help").output
@@ -47,8 +48,6 @@ def test_samples_become_a_picture(trained, tmp_path):
         "02",
         "--steps",
         5,
-        "--rows",
-        1,
         "--out",
         out,
     )
@@ -66,8 +65,8 @@ def test_one_seed_one_picture(trained, tmp_path):
             trained,
             "--steps",
             3,
-            "--rows",
-            1,
+            "-n",
+            400,
             "--seed",
             seed,
             "--out",
@@ -88,9 +87,28 @@ def test_a_grid_of_images(tmp_path, monkeypatch):
     path, out = tmp_path / "m.safetensors", tmp_path / "grid.png"
     result = course("train", "mnist", "--steps", 2, "--out", path)
     assert result.exit_code == 0, result.output
-    result = course("sample", "--checkpoint", path, "--rows", 2, "--steps", 2, "--out", out)
+    result = course("sample", "--checkpoint", path, "-n", 20, "--steps", 2, "--out", out)
     assert result.exit_code == 0, result.output
     assert np.array(Image.open(out)).std() > 5
+    out = tmp_path / "arrays.npz"
+    for sampler in ("ddim", "ddpm", "heun", "dpm-solver", "euler"):
+        options = ("--sampler", sampler, "--labels", "37", "-n", 5, "--steps", 2, "--out", out)
+        result = course("sample", "--checkpoint", path, *options)
+        assert result.exit_code == 0, result.output
+        arrays = np.load(out)
+        assert arrays["x"].shape == (5, 1, 28, 28) and arrays["y"].tolist() == [3, 7, 3, 7, 3]
+        assert arrays["x"].dtype == np.float32 and np.abs(arrays["x"]).max() <= 1
+    report = course("evaluate", "--checkpoint", path, "-n", 100, "--steps", 1, "--json")
+    assert report.exit_code == 0, report.output
+    figures = json.loads(report.stdout)
+    assert figures["n"] == 100 and figures["steps"] == 1 and figures["guidance"] == 1
+    assert figures["frechet"] > 5 * figures["floor"]["frechet"]
+    assert "100 digits by ddim" in course("evaluate", "--checkpoint", path, "-n", 100).stdout
+
+
+def test_only_digits_are_judged(trained):
+    result = course("evaluate", "--checkpoint", trained)
+    assert result.exit_code == 2 and "the judge reads digits" in result.output
 
 
 def _no_mnist(*_, **__):
@@ -110,7 +128,7 @@ def _no_mnist(*_, **__):
     ],
 )
 def test_bad_input_ends_in_one_sentence(trained, arguments, sentence):
-    result = course("sample", "--checkpoint", trained, "--rows", 1, "--steps", 2, *arguments)
+    result = course("sample", "--checkpoint", trained, "-n", 8, "--steps", 2, *arguments)
     assert result.exit_code == 2
     errors = [line for line in result.output.splitlines() if line.startswith("Error")]
     assert len(errors) == 1 and sentence in errors[0]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from course_lib import plotting, widgets
+from course_lib import plotting, schedules, widgets
 from course_lib.samplers import Step
 from course_lib.training import Record
 
@@ -46,6 +46,20 @@ def test_film_strips_show_the_times_asked_for(steps):
     assert states[0] is steps[0].x_t and states[1] is steps[5].x_s and states[2] is steps[-1].x_s
 
 
+def test_noise_curves_are_those_of_the_schedules():
+    cosine, flow = schedules.cosine(50), schedules.flow(20)
+    figure = plotting.noise_curves([cosine, flow], torch.zeros(3, 1, 8, 8), "both", t=5)
+    beta, alpha_bar, log_snr, row = figure.axes
+    for ax, expected in ((beta, cosine.beta), (alpha_bar, cosine.alpha_bar)):
+        assert np.allclose(ax.lines[0].get_ydata(), expected[1:])
+        assert np.allclose(ax.lines[0].get_xdata(), np.arange(1, 51) / 50)
+    assert np.isnan(beta.lines[1].get_ydata()).all()  # its variance is not preserved: no β
+    assert np.allclose(log_snr.lines[1].get_ydata(), flow.snr[1:].log())
+    assert [line.get_xdata()[0] for line in (beta.lines[2], log_snr.lines[2])] == [0.25, 0.25]
+    assert row.images[0].get_array().shape == (8, 28) and figure.get_suptitle() == "both"
+    assert len(plotting.noise_curves([cosine]).axes) == 3
+
+
 def test_every_plot_draws():
     records = [Record(i + 1, 1 / (i + 1), 1e-3, 1.0, float(i)) for i in range(80)]
     grid = torch.randn(9, 2)
@@ -57,8 +71,13 @@ def test_every_plot_draws():
         plotting.loss_curve(records),
         plotting.loss_curve(records[:3]),
         plotting.lines([1, 2, 3], {"a": [1, 2, 3]}, "x", "y", log=True, floor=0.5),
+        plotting.noise_curves([schedules.linear(), schedules.flow()]),
+        plotting.noise_curves([schedules.cosine()], torch.randn(11, 1, 28, 28), "all", 300),
         plotting.step(POINTS[0], y=torch.arange(6)),
         plotting.step(IMAGES[0]),
+        plotting.table({"a": torch.randn(5, 1, 8, 8), "b": torch.randn(5, 1, 8, 8)}),
+        plotting.panels([1, 2, 3], {"a": torch.randn(2, 3), "b": torch.randn(1, 3)}, "x"),
+        plotting.histograms({"a": torch.randn(99)}, torch.arange(-3, 4), torch.ones(7)),
     ):
         pixels = np.array(Image.open(io.BytesIO(widgets.png(figure))))
         assert pixels.std() > 5
@@ -116,3 +135,46 @@ def test_nothing_to_show_is_said():
         widgets.scrubber([])
     with pytest.raises(ValueError, match="same number"):
         widgets.explorer([[b""], []], "label")
+
+
+def test_a_table_has_a_named_row_for_each_batch():
+    rows = {"none": torch.full((3, 1, 8, 8), -1.0), "all": torch.full((3, 1, 8, 8), 1.0)}
+    axes = plotting.table(rows).axes
+    assert [ax.texts[0].get_text() for ax in axes] == ["none", "all"]
+    assert [ax.images[0].get_array()[4, 4] for ax in axes] == [0, 255]
+
+
+def test_panels_show_runs_their_mean_and_the_floor():
+    runs = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    left, right = plotting.panels([1, 2], {"a": runs, "b": runs}, "x", {"b": 0.5}).axes
+    assert left.lines[0].get_ydata().tolist() == [2, 3] and len(left.collections) == 2
+    assert len(left.lines) == 1 and right.lines[1].get_ydata()[0] == 0.5
+
+
+def test_histograms_are_densities_on_the_same_scale_as_the_curve():
+    uniform = torch.linspace(0, 1, 10_001)
+    (ax,) = plotting.histograms({"u": uniform}, torch.linspace(0, 2, 9), torch.ones(9)).axes
+    heights = [bar.get_height() for bar in ax.patches]
+    assert max(heights) == pytest.approx(1, rel=0.05) and heights[-1] == 0
+
+
+def test_a_live_picture_is_drawn_anew_when_the_slider_is_let_go():
+    asked, before = [], matplotlib.pyplot.get_fignums()
+
+    def draw(value):
+        asked.append(value)
+        return plotting.points([torch.full((9, 2), value)])
+
+    box = widgets.live(draw, [0.0, 0.5, 1.0], "guidance")
+    (slider,), (image,) = parts(box, ipywidgets.IntSlider), parts(box, ipywidgets.Image)
+    assert slider.max == 2 and not slider.continuous_update and asked == [0.0]
+    pictures = [bytes(image.value)]
+    for index in (1, 2):
+        slider.value = index
+        pictures.append(bytes(image.value))
+    assert asked == [0.0, 0.5, 1.0] and len(set(pictures)) == 3
+    slider.value = 0
+    assert bytes(image.value) == pictures[0]
+    assert matplotlib.pyplot.get_fignums() == before
+    with pytest.raises(ValueError, match="no values"):
+        widgets.live(draw, [], "guidance")

@@ -1,0 +1,235 @@
+"""Judging generated digits: what real ones score, and a report of what generated ones do."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from course_lib import fidelity, samplers
+from course_lib.guidance import Guided
+from course_lib.judge import Judge, in_batches, shipped
+from course_lib.predictions import Clipped, Denoiser
+
+BATCH = 250  # images sampled at a time
+SIZES = (100, 200, 500, 1000, 2000, 5000, 10_000)
+DRAWS = 3  # of real training images of every size
+MEASUREMENTS = DRAWS * len(SIZES)
+MEASURES = ("frechet", "kernel", "precision", "recall", "diversity")
+
+
+def measure(real: Tensor, features: Tensor, y: Tensor) -> dict[str, float]:
+    """Compare features (N, F) of images that should show the digits y with those of real ones.
+
+    Returns  a value for each of MEASURES. Precision and recall set as many real images against
+             the samples as there are samples.
+    """
+    precision, recall = fidelity.precision_recall(real[: len(features)], features)
+    return {
+        "frechet": fidelity.frechet(real, features),
+        "kernel": fidelity.kernel_distance(real, features),
+        "precision": precision,
+        "recall": recall,
+        "diversity": fidelity.diversity(features, y),
+    }
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the judge sees in real digits.
+
+    features  (10000, F) of MNIST's test images, in random order
+    floors    for every measure, what n *training* images score against them, drawn several times:
+              (DRAWS, len(SIZES)), for the n of SIZES
+    """
+
+    features: Tensor
+    floors: dict[str, Tensor]
+
+    def floor(self, measure: str, n: int) -> float:
+        """Return what n real digits score, interpolated in 1/n between the sizes measured.
+
+        A Fréchet distance falls towards its limit in proportion to 1/n.
+        See     Chong & Forsyth 2020 (arXiv:1911.07023), Section 3
+        Raises  ValueError if n is outside the sizes measured
+        """
+        if not SIZES[0] <= n <= SIZES[-1]:
+            raise ValueError(
+                f"Real digits were measured for n from {SIZES[0]} to {SIZES[-1]}, not {n}."
+            )
+        values = self.floors[measure].double().mean(0).tolist()
+        for k in range(len(SIZES) - 1):
+            low, high = SIZES[k], SIZES[k + 1]
+            if low <= n <= high:
+                share = (1 / n - 1 / low) / (1 / high - 1 / low)
+                return values[k] + share * (values[k + 1] - values[k])
+        raise AssertionError("unreachable: n is between two of the sizes")
+
+
+def build_reference(
+    judge: Judge, train: tuple[Tensor, Tensor], test: Tensor
+) -> Iterator[dict[str, Tensor]]:
+    """Compute what ``Reference`` holds, in a form that can be saved.
+
+    train   all training images and their labels
+    test    all test images
+    Yields  the tensors measured so far, MEASUREMENTS times
+    """
+    generator = torch.Generator().manual_seed(0)
+    images, labels = train
+    real = in_batches(judge.features, test[torch.randperm(len(test), generator=generator)])
+    real = real.half()  # as it is saved; the floors must be measured against the same numbers
+    tensors = {"features": real}
+    tensors |= {f"floors.{name}": torch.zeros(DRAWS, len(SIZES)) for name in MEASURES}
+    for k in range(MEASUREMENTS):
+        row, column = divmod(k, len(SIZES))
+        index = torch.randperm(len(images), generator=generator)[: SIZES[column]]
+        features = in_batches(judge.features, images[index])
+        for name, value in measure(real.float(), features, labels[index]).items():
+            tensors[f"floors.{name}"][row, column] = value
+        yield tensors
+
+
+@cache
+def reference() -> Reference:
+    """Return the reference that comes with the course, measured with the shipped judge."""
+    tensors = load_file(Path(__file__).parent / "weights" / "reference.safetensors")
+    floors = {name: tensors[f"floors.{name}"] for name in MEASURES}
+    return Reference(tensors["features"].float(), floors)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the judge says of n generated digits, and how they were made.
+
+    n, steps, sampler, guidance, seed, seconds
+                 how they were made; seconds is the time it took, on this machine
+    accuracy     share read as the digit that was asked for
+    by_class     the same for each digit, 0 to 9
+    confidence   mean probability that the judge gives to the digit it reads
+    entropy      of the digits read, in units of log 10: 1 if all ten come equally often
+    frechet, kernel, precision, recall, diversity
+                 see ``fidelity``
+    floor        the last five for n real training digits: what a perfect model would score
+    """
+
+    n: int
+    steps: int
+    sampler: str
+    guidance: float
+    seed: int
+    seconds: float
+    accuracy: float
+    by_class: list[float]
+    confidence: float
+    entropy: float
+    frechet: float
+    kernel: float
+    precision: float
+    recall: float
+    diversity: float
+    floor: dict[str, float]
+
+    def as_dict(self) -> dict:
+        """Return the report as JSON can hold it."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """Return a small table, with what real digits score beside each number."""
+        worst = min(range(10), key=self.by_class.__getitem__)
+        lines = [
+            f"{self.n} digits by {self.sampler}, {self.steps} steps, guidance {self.guidance:g}, "
+            f"seed {self.seed}, {self.seconds:.0f} s",
+            f"accuracy    {self.accuracy:8.2%}   lowest: {self.by_class[worst]:.2%} ({worst})",
+            f"confidence  {self.confidence:8.2%}   entropy of the classes: {self.entropy:.4f}",
+            f"{'':12}{'samples':>8}   real digits, n = {self.n}",
+        ]
+        for name in MEASURES:
+            lines.append(f"{name:12}{getattr(self, name):8.4f}   {self.floor[name]:.4f}")
+        return "\n".join(lines)
+
+
+def generate(
+    denoiser: Denoiser,
+    y: Tensor | None,
+    shape: tuple[int, ...],
+    *,
+    guidance: float = 1.0,
+    steps: int = 20,
+    sampler: Callable[..., Iterator[samplers.Step]] = samplers.ddim,
+    seed: int = 0,
+) -> Iterator[Tensor]:
+    """Sample from a trained network; images BATCH at a time and with x0 clipped, points at once.
+
+    denoiser  a trained network
+    y         (N,) labels to ask for, or None for a network without labels
+    shape     (N, *D) of all samples
+    sampler   called as ``sampler(denoiser, x, schedule, steps=steps, y=y, generator=generator)``
+    Yields    (B, *D) samples; their starting noise depends on the seed, not on the sampler
+    """
+    schedule, images = denoiser.schedule, len(shape) > 2
+    guided = denoiser if y is None else Guided(denoiser, guidance)
+    guided = Clipped(guided, schedule) if images else guided
+    generator, fresh = (torch.Generator().manual_seed(s) for s in (seed, seed + 2**32))
+    count = shape[0]
+    size = BATCH if images else count
+    for start in range(0, count, size):
+        labels = None if y is None else y[start : start + size]
+        noise = torch.randn(min(size, count - start), *shape[1:], generator=generator)
+        x = schedule.sigma[-1].float() * noise
+        walk = sampler(guided, x, schedule, steps=steps, y=labels, generator=fresh)
+        x0 = samplers.last(walk)
+        yield x0.clamp(-1, 1) if images else x0  # rounding may leave it a little outside
+
+
+def judge_samples(x: Tensor, y: Tensor) -> dict:
+    """Return all of a Report that depends on the images x (N, 1, 28, 28) and labels y (N,) only.
+
+    Raises  ValueError if there are fewer than 100 images or more than 10,000
+    """
+    judge, real = shipped(), reference()
+    floor = {name: real.floor(name, len(x)) for name in MEASURES}
+    features = in_batches(judge.features, x)
+    probability = in_batches(judge.classify, features).softmax(1)
+    confidence, read = probability.max(1)
+    share = torch.bincount(read, minlength=10) / len(read)
+    right = read == y
+    return {
+        "accuracy": right.double().mean().item(),
+        "by_class": [right[y == k].double().mean().item() for k in range(10)],
+        "confidence": confidence.mean().item(),
+        "entropy": torch.special.entr(share).sum().item() / math.log(10),
+        **measure(real.features, features, y),
+        "floor": floor,
+    }
+
+
+def evaluate(
+    denoiser: Denoiser,
+    n: int,
+    *,
+    guidance: float = 1.0,
+    steps: int = 20,
+    sampler: Callable[..., Iterator[samplers.Step]] = samplers.ddim,
+    seed: int = 0,
+    progress: Callable[[Iterator], Iterator] = iter,
+) -> Report:
+    """Generate n digits, equally many of each, and judge them.
+
+    progress  wraps the iterator over batches, such as a progress bar
+    The other arguments are those of ``generate``.
+    Raises    ValueError if n is not between 100 and 10,000
+    """
+    reference().floor("frechet", n)  # an n that cannot be judged is refused before sampling
+    start = time.perf_counter()
+    options = {"guidance": guidance, "steps": steps, "seed": seed}
+    y = torch.arange(n) % 10
+    parts = generate(denoiser, y, (n, 1, 28, 28), sampler=sampler, **options)
+    x = torch.cat(list(progress(parts)))
+    seconds = time.perf_counter() - start
+    return Report(n=n, sampler=sampler.__name__, seconds=seconds, **options, **judge_samples(x, y))

@@ -1,0 +1,99 @@
+"""Train, judge and describe the models that come with the course: ``make checkpoints``.
+
+    python tools/make_checkpoints.py [--only mnist] [--only twin-linear-0] [--again]
+
+Each model is trained by the command that its card names, in ``build/`` (a run that was interrupted
+goes on where it stopped), reduced to what sampling needs, judged, and written to
+``course_lib/weights`` with its card, a JSON file. Models that have a card are left alone unless
+``--again`` is given.
+"""
+
+import hashlib
+import json
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from course_lib import checkpoints, evaluation
+from course_lib.checkpoints import WEIGHTS
+
+BUILD = Path(__file__).parent.parent / "build"
+TOLERANCE = {"accuracy": 0.04, "frechet": 0.3}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train, and how to judge it: (guidance, n) for every report on its card."""
+
+    recipe: str
+    seed: int
+    steps: int
+    reports: tuple[tuple[float, int], ...]
+
+
+CHECK = (1.0, 500)  # on every card: what the tests measure anew
+PLANS = {"mnist": Plan("mnist", 0, 40_000, (CHECK, (1.0, 10_000), (1.3, 10_000)))}
+for schedule in ("linear", "cosine", "quadratic"):
+    for seed in range(3):
+        reports = (CHECK, (1.0, 1000), (2.0, 1000))
+        PLANS[f"twin-{schedule}-{seed}"] = Plan(f"twin-{schedule}", seed, 3000, reports)
+
+
+def make(name: str, plan: Plan) -> None:
+    """Train one model to its end, and write its weights and its card."""
+    path = BUILD / f"{name}.safetensors"
+    command = f"course train {plan.recipe} --steps {plan.steps} --seed {plan.seed}"
+    resume = ["--resume"] if path.exists() else []
+    module = [sys.executable, "-m", "course_lib.cli", *shlex.split(command)[1:]]
+    subprocess.run([*module, "--out", str(path), *resume], check=True)
+    about = checkpoints.about(path)
+    if about["step"] < plan.steps:
+        raise typer.Exit(130)  # Ctrl-C: the run can be resumed
+    shipped = WEIGHTS / f"{name}.safetensors"
+    checkpoints.slim(path, shipped)
+    denoiser = checkpoints.load(shipped)
+    card = {
+        "command": command,
+        "data": "MNIST, all 60,000 training images",
+        "seed": plan.seed,
+        "steps": plan.steps,
+        "images": plan.steps * about["settings"]["batch_size"],
+        "minutes": round(about["seconds"] / 60, 1),
+        "parameters": sum(p.numel() for p in denoiser.model.parameters()),
+        "sha256": hashlib.sha256(shipped.read_bytes()).hexdigest(),
+        "tolerance": TOLERANCE,
+        "reports": [
+            evaluation.evaluate(denoiser, n, guidance=guidance).as_dict()
+            for guidance, n in plan.reports
+        ],
+    }
+    (WEIGHTS / f"{name}.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    for report in card["reports"]:
+        print(
+            f"{name}: guidance {report['guidance']:g}, n = {report['n']}: "
+            f"{report['accuracy']:.2%}, Fréchet {report['frechet']:.3f} "
+            f"(floor {report['floor']['frechet']:.3f})"
+        )
+
+
+def main(
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"Models to make, of: {', '.join(PLANS)}.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also those that have a card.")] = False,
+) -> None:
+    """Train, judge and describe the models that come with the course."""
+    if unknown := set(only or ()) - set(PLANS):
+        raise typer.BadParameter(f"--only takes {', '.join(PLANS)}, not {unknown.pop()}.")
+    for name in only or PLANS:
+        if again or not (WEIGHTS / f"{name}.json").exists():
+            make(name, PLANS[name])
+
+
+if __name__ == "__main__":
+    typer.run(main)
