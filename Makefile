@@ -33,9 +33,9 @@ lab:  ## open the notebooks in JupyterLab; ARGS="--no-browser --port 9999" is pa
 		$(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
 .PHONY: test
-test:  ## run every test, the notebooks included; ARGS="-k samplers" is passed on to pytest
+test:  ## run every test, the notebooks included, two at a time; ARGS="-k samplers" runs some
 	$(call setup,test)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist worksteal)
 
 .PHONY: lint
 lint:  ## check the style of code and notebooks
@@ -61,6 +61,11 @@ notebooks:  ## run the notebooks and store their outputs; ARGS=notebooks/01_spir
 benchmark:  ## measure what the course quotes as speed or quality
 	$(call setup,benchmark)
 	$(BIN)/python benchmarks/benchmark.py $(ARGS)
+
+.PHONY: sampling
+sampling:  ## measure samplers: quality against seconds, with the shipped network
+	$(call setup)
+	$(BIN)/python benchmarks/sampling.py $(ARGS)
 
 .PHONY: judge
 judge:  ## train the classifier that judges generated digits, and store its weights

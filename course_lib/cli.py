@@ -209,10 +209,12 @@ def sample(
     try:
         if out.suffix == ".npz":
             np.savez_compressed(out, x=x.numpy(), **({"y": y.numpy()} if classes else {}))
-        elif points:
-            plotting.points([x], [f"{n} samples"], y if classes else None, size=5).savefig(out)
         else:
-            plotting.images(x, columns=len(wanted)).savefig(out, dpi=150)
+            if points:
+                figure = plotting.points([x], [f"{n} samples"], y if classes else None, size=5)
+            else:
+                figure = plotting.images(x, columns=len(wanted))
+            figure.savefig(out, dpi=150)
     except (OSError, ValueError) as error:
         raise fail(f"{out} could not be written: {error}") from error
     typer.echo(f"Saved {out}.")

@@ -9,17 +9,23 @@ from torch import Tensor, nn
 def orthogonalize(matrix: Tensor, iterations: int = 5) -> Tensor:
     """Move all singular values of a matrix (N, M) close to 1, keeping its directions.
 
-    Five steps of a Newton–Schulz iteration: only matrix products, no decomposition. Its
-    coefficients trade exactness for speed, so the values end between about 0.7 and 1.2.
+    Five steps X ← (a + b XXᵀ + c (XXᵀ)²) X of a Newton–Schulz iteration: only matrix products, no
+    decomposition. Its coefficients trade exactness for speed, so the values end between about 0.7
+    and 1.2. The factors of X are polynomials in XXᵀ, so it is enough to follow that small square
+    matrix, and to multiply X once, at the end.
     See  Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-7)
+    gram = x @ x.T
+    identity = torch.eye(len(gram), dtype=x.dtype, device=x.device)
+    factor = identity
     for _ in range(iterations):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        step = a * identity + b * gram + c * gram @ gram
+        factor, gram = step @ factor, step @ gram @ step
+    x = factor @ x
     return x.T if tall else x
 
 

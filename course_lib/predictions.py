@@ -103,7 +103,10 @@ class Denoiser:
     def __call__(self, x_t: Tensor, t: Tensor | int, y: Tensor | None = None) -> Estimate:
         t = torch.as_tensor(t, device=x_t.device).expand(len(x_t))
         alpha, sigma = self.schedule.at(t, x_t)
-        estimate = self.prediction.estimate(self.model(x_t, t, y), x_t, alpha, sigma)
+        device = next(self.model.parameters(), x_t).device  # the trainer may have moved the model
+        labels = None if y is None else y.to(device)
+        output = self.model(x_t.to(device), t.to(device), labels).to(x_t.device)
+        estimate = self.prediction.estimate(output, x_t, alpha, sigma)
         return clip_x0(estimate, x_t, alpha, sigma) if self.clip else estimate
 
 

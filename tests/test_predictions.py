@@ -90,3 +90,20 @@ def test_the_network_sees_one_time_per_sample():
 
 def test_an_estimate_is_a_pair():
     assert Estimate._fields == ("x0", "eps")
+
+
+def test_the_network_is_fed_on_its_own_device():
+    """Training may leave the network on an accelerator; samplers need not know."""
+
+    class Elsewhere(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(1, device="meta"))
+
+        def forward(self, x_t, t, y=None):
+            assert x_t.device == t.device == y.device == self.weight.device
+            return torch.zeros(x_t.shape)
+
+    x_t, y = torch.randn(5, 2), torch.zeros(5, dtype=torch.long)
+    estimate = Denoiser(Elsewhere(), schedules.cosine(), V)(x_t, 300, y)
+    assert estimate.x0.device == x_t.device and estimate.x0.shape == x_t.shape
