@@ -23,14 +23,13 @@ from typing import Annotated
 import matplotlib
 import torch
 import typer
-from torch import nn
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).parent))
 from peers import DenoisingDiffusion, Diffusers
 from textbook import TextbookUNet
 
-from course_lib import data, evaluation, models, recipes
+from course_lib import data, evaluation, recipes
 from course_lib.optimizers import adamw
 from course_lib.predictions import EPS
 from course_lib.schedules import linear
@@ -53,11 +52,6 @@ class Contender:
     n: int
 
 
-def small() -> nn.Module:
-    """The network of notebook 03."""
-    return models.UNet(width=48, num_classes=10)
-
-
 TEXTBOOK = replace(
     recipes.MNIST,
     model=TextbookUNet,
@@ -65,17 +59,16 @@ TEXTBOOK = replace(
     prediction=EPS,
     settings={"optimizer": partial(adamw, lr=2e-4), "batch_size": 64},
 )
-SMALL = replace(recipes.MNIST, model=small)
 ADAMW = {"optimizer": adamw, "batch_size": 64}
 PEER = {"optimizer": partial(adamw, lr=1e-3), "batch_size": 64}
 CONTENDERS = {
-    "large": Contender(recipes.MNIST, (5.0,), 1000),
-    "small": Contender(SMALL, (1.0, 3.0), 1000),
-    "small-adamw": Contender(replace(SMALL, settings=ADAMW), (1.0,), 1000),
-    "textbook": Contender(TEXTBOOK, (1.0, 3.0), 200),
-    "diffusers": Contender(replace(recipes.MNIST, model=Diffusers, settings=PEER), (3.0,), 200),
+    "small": Contender(recipes.MNIST_SMALL, (1.0, 3.0), 1000),
+    "medium": Contender(recipes.MNIST, (5.0,), 1000),
+    "small-adamw": Contender(replace(recipes.MNIST_SMALL, settings=ADAMW), (1.0,), 1000),
+    "textbook": Contender(TEXTBOOK, (1.0, 3.0), 100),
+    "diffusers": Contender(replace(recipes.MNIST, model=Diffusers, settings=PEER), (3.0,), 100),
     "denoising-diffusion": Contender(
-        replace(recipes.MNIST, model=DenoisingDiffusion, settings=PEER), (3.0,), 200
+        replace(recipes.MNIST, model=DenoisingDiffusion, settings=PEER), (3.0,), 100
     ),
 }
 

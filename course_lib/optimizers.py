@@ -6,27 +6,29 @@ import torch
 from torch import Tensor, nn
 
 
-def orthogonalize(matrix: Tensor, iterations: int = 5) -> Tensor:
-    """Move all singular values of a matrix (N, M) close to 1, keeping its directions.
+def orthogonalize(matrices: list[Tensor], iterations: int = 5) -> list[Tensor]:
+    """Move all singular values of matrices (N, M) close to 1, keeping their directions.
 
     Five steps X ← (a + b XXᵀ + c (XXᵀ)²) X of a Newton–Schulz iteration: only matrix products, no
     decomposition. Its coefficients trade exactness for speed, so the values end between about 0.7
     and 1.2. The factors of X are polynomials in XXᵀ, so it is enough to follow that small square
-    matrix, and to multiply X once, at the end.
+    matrix, all of one size at once, and to multiply X by the result.
     See  Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"
     """
     a, b, c = 3.4445, -4.7750, 2.0315
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
-    x = x / (x.norm() + 1e-7)
-    gram = x @ x.T
-    identity = torch.eye(len(gram), dtype=x.dtype, device=x.device)
-    factor = identity
-    for _ in range(iterations):
-        step = a * identity + b * gram + c * gram @ gram
-        factor, gram = step @ factor, step @ gram @ step
-    x = factor @ x
-    return x.T if tall else x
+    wide = [m.T if m.shape[0] > m.shape[1] else m for m in matrices]
+    wide = [x / (x.norm() + 1e-7) for x in wide]
+    factors: dict[int, Tensor] = {}
+    for size in {len(x) for x in wide}:
+        gram = torch.stack([x @ x.T for x in wide if len(x) == size])  # (K, size, size)
+        identity = torch.eye(size, dtype=gram.dtype, device=gram.device)
+        factor = identity
+        for _ in range(iterations):
+            step = a * identity + b * gram + c * gram @ gram
+            factor, gram = step @ factor, step @ gram @ step
+        factors[size] = iter(factor)
+    done = [next(factors[len(x)]) @ x for x in wide]
+    return [x.T if m.shape[0] > m.shape[1] else x for m, x in zip(matrices, done, strict=True)]
 
 
 class Muon(torch.optim.Optimizer):
@@ -52,28 +54,33 @@ class Muon(torch.optim.Optimizer):
         """Make one step from the gradients at hand; a closure is not used."""
         for group in self.param_groups:
             update = self._muon if group["orthogonal"] else self._adam
-            for p in group["params"]:
-                if p.grad is not None:
-                    update(p, p.grad, self.state[p], group)
+            update([p for p in group["params"] if p.grad is not None], group)
 
-    def _muon(self, p: Tensor, grad: Tensor, state: dict, group: dict) -> None:
-        average = state.setdefault("average", torch.zeros_like(grad))
-        average.lerp_(grad, 1 - group["momentum"])
-        ahead = grad.lerp(average, group["momentum"])  # Nesterov: where the average is heading
-        matrix = orthogonalize(ahead.flatten(1))
-        scale = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
-        p.add_(matrix.reshape(p.shape), alpha=-group["lr"] * scale)
+    def _muon(self, params: list[Tensor], group: dict) -> None:
+        ahead = []
+        for p in params:
+            state = self.state[p]
+            if not state:
+                state["average"] = torch.zeros_like(p)
+            average = state["average"].lerp_(p.grad, 1 - group["momentum"])
+            # Nesterov: where the average is heading
+            ahead.append(p.grad.lerp(average, group["momentum"]).flatten(1))
+        for p, matrix in zip(params, orthogonalize(ahead), strict=True):
+            scale = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
+            p.add_(matrix.reshape(p.shape), alpha=-group["lr"] * scale)
 
-    def _adam(self, p: Tensor, grad: Tensor, state: dict, group: dict) -> None:
-        step = state.setdefault("step", torch.zeros(()))
-        mean = state.setdefault("mean", torch.zeros_like(p))
-        square = state.setdefault("square", torch.zeros_like(p))
-        step += 1
+    def _adam(self, params: list[Tensor], group: dict) -> None:
         b1, b2 = group["betas"]
-        mean.lerp_(grad, 1 - b1)
-        square.lerp_(grad * grad, 1 - b2)
-        n = int(step)
-        p.addcdiv_(mean / (1 - b1**n), (square / (1 - b2**n)).sqrt() + 1e-8, value=-group["lr"])
+        for p in params:
+            state = self.state[p]
+            if not state:
+                state["step"] = torch.zeros(())
+                state["mean"], state["square"] = torch.zeros_like(p), torch.zeros_like(p)
+            state["step"] += 1
+            n = int(state["step"])
+            mean = state["mean"].lerp_(p.grad, 1 - b1) / (1 - b1**n)
+            square = state["square"].lerp_(p.grad * p.grad, 1 - b2) / (1 - b2**n)
+            p.addcdiv_(mean, square.sqrt() + 1e-8, value=-group["lr"])
 
 
 def hidden_and_rest(model: nn.Module, lr: float, muon_lr: float) -> list[dict]:

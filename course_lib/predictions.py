@@ -68,7 +68,8 @@ def clip_x0(estimate: Estimate, x_t: Tensor, alpha: Tensor, sigma: Tensor) -> Es
 class Denoiser:
     """A trained network with its schedule and the meaning of its output.
 
-    model       ``model(x_t, t, y) -> Tensor``, shape of x_t; t is (B,) integers
+    model       ``model(x_t, t, y) -> Tensor``, shape of x_t; t is (B,) integers. It may be on
+                another device than x_t, and the answer comes back to x_t's.
     schedule    the schedule that it was trained with
     prediction  what its output means: EPS, X0, V or VELOCITY
     clip        keep the guess of x0 inside [-1, 1]; right for images, wrong for 2-D points.
@@ -99,11 +100,17 @@ class Denoiser:
         self.model, self.schedule, self.prediction = model, schedule, prediction
         self.clip = clip
 
+    @property
+    def _device(self) -> torch.device | None:
+        """Where training has put the network; None for a function, which is at home anywhere."""
+        weights = self.model.parameters() if isinstance(self.model, nn.Module) else iter(())
+        return next((p.device for p in weights), None)
+
     @torch.no_grad()
     def __call__(self, x_t: Tensor, t: Tensor | int, y: Tensor | None = None) -> Estimate:
         t = torch.as_tensor(t, device=x_t.device).expand(len(x_t))
         alpha, sigma = self.schedule.at(t, x_t)
-        device = next(self.model.parameters(), x_t).device  # the trainer may have moved the model
+        device = self._device or x_t.device
         labels = None if y is None else y.to(device)
         output = self.model(x_t.to(device), t.to(device), labels).to(x_t.device)
         estimate = self.prediction.estimate(output, x_t, alpha, sigma)

@@ -80,10 +80,12 @@ def ema(model: nn.Module, decay: float) -> AveragedModel:
     See  Song et al. 2021 (arXiv:2006.09011), Technique 5, for why samples need it
     """
 
-    def update(average: Tensor, current: Tensor, n: Tensor | int) -> Tensor:
-        return torch.lerp(current, average, min(decay, (1 + int(n)) / (10 + int(n))))
+    def update(averages: list[Tensor], current: list[Tensor], n: Tensor | int) -> None:
+        new = 1 - min(decay, (1 + int(n)) / (10 + int(n)))
+        for average, weights in zip(averages, current, strict=True):
+            average.lerp_(weights, new)
 
-    return AveragedModel(model, avg_fn=update)
+    return AveragedModel(model, multi_avg_fn=update)
 
 
 def best_device() -> torch.device:

@@ -195,9 +195,16 @@ def test_the_loss_is_what_the_paper_says():
 
 def test_muon_makes_orthogonal_steps():
     g = torch.Generator().manual_seed(0)
-    for shape in ((32, 32), (16, 90), (90, 16)):
-        values = torch.linalg.svdvals(optimizers.orthogonalize(torch.randn(shape, generator=g)))
-        assert values.min() > 0.3 and values.max() < 1.3
+    shapes = ((32, 32), (16, 90), (90, 16), (32, 50))
+    matrices = [torch.randn(shape, generator=g) for shape in shapes]
+    for matrix, step in zip(matrices, optimizers.orthogonalize(matrices), strict=True):
+        values = torch.linalg.svdvals(step)
+        assert step.shape == matrix.shape and values.min() > 0.3 and values.max() < 1.3
+        # the directions are those of the matrix: U f(S) Vᵀ shares its singular vectors
+        u, _, v = torch.linalg.svd(matrix, full_matrices=False)
+        inner = u.T @ step @ v.T
+        torch.testing.assert_close(inner, inner.diagonal().diag(), rtol=0, atol=1e-4)
+        assert (inner.diagonal() > 0).all()
 
 
 def test_muon_leaves_the_outer_layers_to_adam():
