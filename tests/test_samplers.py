@@ -11,6 +11,13 @@ from course_lib.guidance import Guided
 from course_lib.predictions import EPS, Denoiser
 
 SCHEDULE = schedules.cosine()
+both = pytest.mark.parametrize("sampler", [samplers.ddpm, samplers.ddim])
+
+
+def faint(T=1000):
+    """A flow to little noise, where rounding makes σ_s² smaller than the posterior variance."""
+    u = torch.linspace(0, 1, T + 1, dtype=torch.float64)
+    return schedules.Schedule(1 - u, 0.7 * u, "faint")
 
 
 def gaussian(mean=0.5, std=0.4, schedule=SCHEDULE):
@@ -49,7 +56,7 @@ def test_variances_are_ddpm_s():
 
 
 @pytest.mark.parametrize("steps", [1000, 100])
-@pytest.mark.parametrize("build", [schedules.cosine, schedules.linear, schedules.flow])
+@pytest.mark.parametrize("build", [schedules.cosine, schedules.linear, schedules.flow, faint])
 def test_ddim_with_eta_1_is_ddpm(build, steps):
     schedule = build()
     denoiser, start = gaussian(schedule=schedule), noise(50)
@@ -105,6 +112,30 @@ def test_ddim_samples_have_the_right_moments(options):
     )
     assert end.mean().item() == pytest.approx(0.5, abs=0.03)
     assert end.std().item() == pytest.approx(0.4, abs=0.03)
+
+
+@pytest.mark.parametrize("eta", [0.3, 1.0])
+def test_eta_is_a_share_of_the_posterior_s_standard_deviation(eta):
+    g = torch.Generator().manual_seed(2)
+    step = next(
+        samplers.ddim(gaussian(), torch.zeros(40_000, 1), SCHEDULE, steps=2, eta=eta, generator=g)
+    )
+    expected = eta * samplers.posterior_variance(SCHEDULE, 1000, 500) ** 0.5
+    assert step.x_s.std().item() == pytest.approx(expected, rel=0.02)
+
+
+@both
+def test_labels_reach_the_denoiser(sampler):
+    """Of two points, every sample ends at the one that carries its label."""
+    points, y = torch.tensor([[-1.0], [1.0]]).double(), torch.tensor([0, 1, 1, 0])
+    exact = oracle.finite(points, SCHEDULE, labels=torch.tensor([0, 1]))
+    end = samplers.last(sampler(exact, noise(4), SCHEDULE, steps=20, y=y))
+    torch.testing.assert_close(end, points[y])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_fresh_noise_is_drawn_in_the_samples_own_precision(dtype):
+    assert samplers.randn_like(torch.zeros(3, dtype=dtype)).dtype == dtype
 
 
 @pytest.mark.parametrize("variance", [samplers.posterior_variance, samplers.step_variance])
@@ -201,11 +232,19 @@ def test_records_form_a_chain():
         assert before.s == after.t and before.x_s is after.x_t
 
 
+def test_ddpm_takes_every_step_if_not_told_otherwise():
+    schedule = schedules.cosine(40)
+    assert len(list(samplers.ddpm(gaussian(schedule=schedule), noise(5), schedule))) == 40
+
+
 def test_the_last_step_lands_on_the_estimate():
     g = torch.Generator().manual_seed(0)
     for walk in (
         samplers.ddim(gaussian(), noise(5), SCHEDULE, steps=5, eta=1.0, generator=g),
         samplers.ddpm(gaussian(), noise(5), SCHEDULE, steps=5, generator=g),
+        samplers.ddpm(
+            gaussian(), noise(5), SCHEDULE, steps=5, variance=samplers.step_variance, generator=g
+        ),
     ):
         *_, step = walk
         torch.testing.assert_close(step.x_s, step.x0)
@@ -229,8 +268,9 @@ def test_permuting_the_batch_permutes_the_samples():
 def test_mistakes_are_named():
     with pytest.raises(ValueError, match="steps must be"):
         samplers.last(samplers.ddim(gaussian(), noise(2), SCHEDULE, steps=1001))
-    with pytest.raises(ValueError, match="eta must be"):
-        samplers.last(samplers.ddim(gaussian(), noise(2), SCHEDULE, eta=1.5))
+    for eta in (-0.1, 1.5):
+        with pytest.raises(ValueError, match="eta must be"):
+            samplers.last(samplers.ddim(gaussian(), noise(2), SCHEDULE, eta=eta))
     used = samplers.ddim(gaussian(), noise(2), SCHEDULE, steps=2)
     samplers.last(used)
     with pytest.raises(ValueError, match="used up"):
