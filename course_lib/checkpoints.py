@@ -99,17 +99,20 @@ def resume(path: str | Path, trainer: Trainer) -> None:
     tensors, about = read(path)
     if "generator" not in tensors:
         raise CheckpointError(f"{path} holds only what sampling needs, so it cannot be resumed.")
-    for name in SETTINGS:
-        here, there = getattr(trainer, name), about["settings"][name]
-        if here != there:
+    here = {name: getattr(trainer, name) for name in SETTINGS}
+    here["prediction"] = trainer.prediction.name
+    there = about["settings"] | {"prediction": about["prediction"]}
+    for name, value in here.items():
+        if value != there[name]:
             raise CheckpointError(
-                f"{path} was trained with {name} = {there}, not {here}: build the trainer alike "
-                f"to go on with it."
+                f"{path} was trained with {name} = {there[name]}, not {value}: build the trainer "
+                f"alike to go on with it."
             )
-    if trainer.schedule.alpha.shape != tensors["schedule.alpha"].shape or not torch.equal(
-        trainer.schedule.alpha, tensors["schedule.alpha"]
-    ):
-        raise CheckpointError(f"{path} was trained with another schedule, {about['schedule']}.")
+    for table in ("alpha", "sigma"):
+        if not torch.equal(getattr(trainer.schedule, table), tensors[f"schedule.{table}"]):
+            raise CheckpointError(
+                f"{path} was trained with another schedule, {about['schedule']}."
+            )
     _load(trainer.model, _part(tensors, "model."), path)
     _load(trainer.ema, _part(tensors, "ema."), path)
     state: dict[int, dict[str, Tensor]] = {}
