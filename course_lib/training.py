@@ -197,9 +197,9 @@ class Trainer:
 
         Raises  FloatingPointError at the first loss that is not a number
         """
-        self.model.train()
         while self.progress < 1:
             start = time.perf_counter()
+            self.model.train()  # a denoiser asked for between two steps has switched it to eval
             left = 1 - self.progress
             for group, lr in zip(self.optimizer.param_groups, self.first_lrs, strict=True):
                 group["lr"] = lr * left
