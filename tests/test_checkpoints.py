@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from course_lib import checkpoints, models, recipes, schedules, shapes, training
-from course_lib.predictions import Denoiser, V
+from course_lib.predictions import EPS, Denoiser, V
 
 
 def trainer(width=16, steps=6, schedule=None, **options):
@@ -123,3 +123,12 @@ def test_what_holds_no_diffusion_model_is_refused(tmp_path):
     checkpoints.write(path, {"a": torch.zeros(1)}, {"recipe": "judge"})
     with pytest.raises(checkpoints.CheckpointError, match="no diffusion model"):
         checkpoints.load(path)
+
+
+def test_resuming_with_another_prediction_is_refused(tmp_path):
+    path, run = tmp_path / "run.safetensors", trainer()
+    checkpoints.save(path, run)
+    other = trainer()
+    other.prediction = EPS
+    with pytest.raises(checkpoints.CheckpointError, match="prediction = v, not eps"):
+        checkpoints.resume(path, other)
