@@ -122,22 +122,21 @@ def plot(report: dict, path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
     for name, runs in report["runs"].items():
         minutes = [r["minutes"] for r in runs]
-        label = f"{name}, {runs[0]['parameters'] / 1e6:.2f}M"
+        label = f"{name}, {runs[0]['parameters'] / 1e6:.2f}M, n = {runs[0]['reports']['1']['n']}"
         best = [r["reports"][r["best_guidance"]] for r in runs]
         left.plot(minutes, [100 * r["reports"]["2"]["accuracy"] for r in runs], "o-", label=label)
-        right.plot(
-            minutes, [b["frechet"] for b in best], "o-", label=f"{name}, n = {best[0]['n']}"
-        )
+        right.plot(minutes, [b["frechet"] for b in best], "o-")
     floor = evaluation.reference().floor("frechet", 1000)
-    right.axhline(floor, ls="--", c="0.5", label="real digits, n = 1000")
+    right.axhline(floor, ls="--", c="0.5")
+    right.annotate("real digits, n = 1000", (0.1, floor), (0, 3), textcoords="offset points")
     left.set(ylabel="accuracy at guidance 2, %", ylim=(0, 102))
     right.set(ylabel="Fréchet distance at the best guidance", yscale="log")
     for ax in (left, right):
         ax.set(xlabel="minutes of training on this machine", xlim=(0, None))
-        ax.legend(fontsize=7)
+    figure.legend(loc="outside right upper", fontsize=8)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

@@ -234,9 +234,13 @@ def test_muon_s_adam_is_torch_s_adam():
     torch.testing.assert_close(ours, theirs)
 
 
-def test_precision_is_one_the_device_has():
-    assert training.best_precision(torch.device("cpu")) in (torch.float32, torch.bfloat16)
-    assert training.best_precision(torch.device("mps")) == torch.float32
+def test_bfloat16_is_for_processors_that_multiply_tiles(monkeypatch):
+    for tiles, expected in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda t=tiles: {"amx_bf16": t}, False)
+        assert training.best_precision(torch.device("cpu")) == expected
+        assert training.best_precision(torch.device("mps")) == torch.float32
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert training.best_precision(torch.device("cpu")) == torch.float32
 
 
 def test_mixed_precision_trains(monkeypatch):
