@@ -38,5 +38,5 @@ def test_a_fresh_evaluation_agrees_with_the_card(name):
 
 
 def test_an_unknown_name_lists_the_shipped_ones():
-    with pytest.raises(FileNotFoundError, match="comes with the course: .*twin-linear-0"):
+    with pytest.raises(FileNotFoundError, match=r"comes with the course: .*twin-linear-0"):
         checkpoints.load("twin-linear-9")
