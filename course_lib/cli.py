@@ -11,6 +11,7 @@ import typer
 from tqdm import tqdm
 
 from course_lib import checkpoints, data, judge, plotting, recipes, samplers
+from course_lib.grading import cli as grading
 from course_lib.guidance import Guided
 from course_lib.predictions import Clipped
 
@@ -19,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Train small diffusion models on two CPU cores, and sample from them.",
 )
+app.add_typer(grading.app)
 SAVE_EVERY = 60.0  # seconds; a power cut costs no more than this
 
 
