@@ -67,6 +67,16 @@ judge:  ## train the classifier that judges generated digits, and store its weig
 	$(call setup)
 	$(BIN)/course train judge --overwrite --out course_lib/weights/judge.safetensors $(ARGS)
 
+.PHONY: release
+release:  ## make the students' notebooks in assignments/ from the masters in solutions/
+	$(call setup,instructor)
+	$(BIN)/course release $(ARGS)
+
+.PHONY: audit
+audit:  ## grade the grader: wrong answers caught, right ones accepted, attacks repelled
+	$(call setup,instructor)
+	$(BIN)/python tests/grader/audit.py $(ARGS)
+
 .PHONY: constraints
 constraints:  ## renew constraints.txt: the newest version of every package that fits together
 	$(call setup,dev)
