@@ -44,7 +44,7 @@ def main() -> None:
     def watch() -> None:
         nonlocal most
         while not done.wait(0.5):
-            most = max(most, session.usage(os.getpid())[0])
+            most = max(most, session.usage(os.getpid()).memory)
 
     with tempfile.TemporaryDirectory() as folder:
         submitted, stored = Path(folder, "submitted"), Path(folder, "results")

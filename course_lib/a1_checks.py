@@ -80,7 +80,8 @@ def embedding(embed: Callable) -> None:
     )
     off = (cos**2 + sin**2 - 1).abs().max()
     require(off < 1e-3, "Column k and column k + d/2 should be cosine and sine of one angle.")
-    slope = embed(torch.tensor([1e-2]), d)[0, d // 2 :].double() / 1e-2
+    near = shaped(embed(torch.tensor([1e-2]), d), (1, d), "The embedding of one time")
+    slope = near[0, d // 2 :] / 1e-2  # sin(ω t) is ω t at small t
     require(slope.argmax() == 0, "The first wave should be the fastest.")
     ratio = slope[1:] / slope[:-1]
     require(ratio.std() < 1e-3, "Each wave should be slower than the one before by one factor.")
@@ -107,7 +108,8 @@ def draw(training_draw: Callable) -> None:
     require(len(eps[:, 0].unique()) > 3000, "Give each sample its own noise.")
     same = all(torch.equal(torch.as_tensor(a), torch.as_tensor(b)) for a, b in zip(first, second))
     require(same, "The same generator should give the same draw: pass it on to every draw.")
-    require(not torch.equal(first[1], third[1]), "Another generator should give another draw.")
+    other = shaped(third[1], (4000, 2), "eps")
+    require(not torch.equal(eps, other), "Another generator should give another draw.")
     print("✓ Times and noise are drawn afresh for every sample, and obey the generator.")
 
 
@@ -142,8 +144,8 @@ def reverse(reverse_step: Callable, beta: Tensor, alpha_bar: Tensor) -> None:
     x, middle = torch.randn(4000, 2, generator=g), T // 2
     for t in range(T, 0, -1):
         eps = (x - alpha_bar[t].sqrt() * point) / (1 - alpha_bar[t]).sqrt()
-        x = reverse_step(x, eps, t, torch.randn(4000, 2, generator=g), beta, alpha_bar)
-        shaped(x, (4000, 2), "x")
+        z = torch.randn(4000, 2, generator=g)
+        x = shaped(reverse_step(x, eps, t, z, beta, alpha_bar), (4000, 2), "x").float()
         if t == middle + 1:
             off = (x.mean(0) - alpha_bar[middle].sqrt() * point).abs().max()
             require(

@@ -73,8 +73,8 @@ def clip(clip_x0: Callable) -> None:
     require(x0.min() < 0, "x0 should be allowed to be negative.")
     mixed = (LINE[5].sqrt() * x0 + (1 - LINE[5]).sqrt() * again).float()
     require(torch.allclose(mixed, x_t, atol=1e-4), "x0 and eps should still mix to x_t.")
-    mild = clip_x0(0.1 * x_t, 0.1 * eps, 5, LINE)[1]
-    require(torch.allclose(mild.float(), 0.1 * eps, atol=1e-4), "What needs no clipping changes.")
+    mild = torch.as_tensor(clip_x0(0.1 * x_t, 0.1 * eps, 5, LINE)[1]).float()
+    require(torch.allclose(mild, 0.1 * eps, atol=1e-4), "What needs no clipping changes.")
     print("✓ x0 stays within bounds, and eps fits to it.")
 
 
@@ -161,8 +161,8 @@ def enough(enough_steps: Callable) -> None:
 def elbow(find_elbow: Callable) -> None:
     """Check the rule on a curve with a flat top."""
     w = torch.tensor([0.0, 1.0, 2.0, 3.0])
-    found = float(find_elbow(w, torch.tensor([0.3, 0.9, 0.985, 0.99])))
+    found = float(find_elbow(w, torch.tensor([0.3, 0.8, 0.93, 0.99])))
     require(found in w.tolist(), "The answer should be one of the guidances.")
-    require(found != 3, "A smaller guidance is as good to within 0.01.")
-    require(found == 2, "That guidance is not within 0.01 of the best.")
+    require(found != 3, "A smaller guidance is as good to within 0.1.")
+    require(found == 2, "That guidance is not within 0.1 of the best.")
     print("✓ The smallest guidance that is nearly the best.")

@@ -36,10 +36,12 @@ class Cell:
 
     source    its code
     grade_id  its name in the master, or None for a cell of the student's own
+    ours      whether it is the master's set-up, which runs before anything of the student's
     """
 
     source: str
     grade_id: str | None = None
+    ours: bool = False
 
 
 @dataclass
@@ -169,7 +171,7 @@ def read(path: Path, master: Path) -> Submission:
     data, changed = read_bytes(path)
     cells, ours = parse(data), parse(master.read_bytes())
     known = {name_of(cell): cell for cell in ours if marks(cell)}
-    run = [Cell(cell["source"], name_of(cell)) for cell in ours if is_setup(cell)]
+    run = [Cell(cell["source"], name_of(cell), True) for cell in ours if is_setup(cell)]
     for cell in cells:
         name = name_of(cell)
         if cell["cell_type"] != "code" or not cell["source"].strip():
@@ -223,7 +225,7 @@ def _borrowed(cells: list[Cell]) -> Iterator[str]:
     given: set[str] = set()
     for cell in cells:
         code = re.sub(r"#.*", "", cell.source)
-        if cell.grade_id == "setup":
+        if cell.ours:
             for names in re.findall(r"^from course_lib import (.+)$", code, re.M):
                 given.update(name.split()[-1] for name in names.split(","))
             continue

@@ -23,10 +23,11 @@ MB = 2**20
 class Limits:
     """What one submission may use.
 
-    start      seconds until the libraries are imported
-    cell       seconds for a cell
-    call       seconds for a call of one function
-    total      seconds for the whole submission, restarts included
+    start      seconds until the libraries are imported, on the clock on the wall
+    cell       seconds of processor time for a cell
+    call       seconds of processor time for a call of one function
+    total      seconds of processor time for the whole submission, restarts included
+    patience   how many times longer all this may take on the clock on the wall
     memory     bytes, for all its processes together
     threads    how many at once, in all its processes
     files      bytes, for all its files together
@@ -37,6 +38,7 @@ class Limits:
     cell: float = 40
     call: float = 20
     total: float = 240
+    patience: float = 3
     memory: int = 3072 * MB
     threads: int = 32
     files: int = 64 * MB

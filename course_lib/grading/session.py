@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError
@@ -69,6 +70,7 @@ class Session:
             start_new_session=True,
         )
         self.buffer, self.looked = bytearray(), time.monotonic()
+        self.allowed = float("inf")  # processor time at which a request has had enough
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             os.set_blocking(pipe.fileno(), False)
         try:
@@ -99,11 +101,14 @@ class Session:
     def request(self, header: dict, arrays: Mapping[str, np.ndarray], seconds: float) -> Reply:
         """Send one request, and return the reply.
 
-        Raises  Ended if there is none in time, or it is no proper reply
+        seconds  of processor time, all processes together; the clock on the wall may show
+                 ``limits.patience`` times as many, since a busy computer is no student's fault
+        Raises   Ended if there is no reply in time, or it is no proper reply
         """
         payload = save(dict(arrays)) if arrays else b""
         line = json.dumps({**header, "size": len(payload)}).encode() + b"\n"
-        until = min(time.monotonic() + seconds, self.deadline)
+        until = min(time.monotonic() + seconds * self.limits.patience, self.deadline)
+        self.allowed = usage(self.process.pid).seconds + seconds
         self._send(line + payload, until)
         return self._reply(until)
 
@@ -174,33 +179,45 @@ class Session:
 
     def _look(self) -> None:
         self.looked = time.monotonic()
-        used, threads = usage(self.process.pid)
-        if used > self.limits.memory:
+        use = usage(self.process.pid)
+        if use.memory > self.limits.memory:
             raise Ended("crashed", "it took more memory than is allowed")
-        if threads > self.limits.threads:
+        if use.threads > self.limits.threads:
             raise Ended("crashed", "it started more processes than are allowed")
+        if use.seconds > self.allowed:
+            raise Ended("timed out", "it took longer than is allowed")
 
 
-def usage(root: int) -> tuple[int, int]:
-    """Bytes of memory in use by a process and its descendants, and the number of their threads.
+class Use(NamedTuple):
+    """What processes take: bytes of memory, threads, and seconds of processor time so far."""
+
+    memory: int
+    threads: int
+    seconds: float
+
+
+def usage(root: int) -> Use:
+    """Measure a process and its descendants.
 
     A process that was abandoned by its parent still belongs to the sandbox's first process, so
     none is missed. Where there is no /proc, nothing is seen, and the process's own limits remain.
     """
-    parents, pages, threads = {}, {}, {}
+    parents, uses = {}, {}
     for entry in Path("/proc").glob("[0-9]*"):
-        pid = int(entry.name)
         try:
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
             resident, shared = (entry / "statm").read_text().split()[1:3]
-            parents[pid], threads[pid] = int(fields[1]), int(fields[17])
-            pages[pid] = int(resident) - int(shared)
-        except (OSError, ValueError, IndexError):
+        except (OSError, ValueError):
             continue  # it ended while we looked
+        pid, ticks = int(entry.name), sum(int(field) for field in fields[11:15])
+        memory = (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
+        parents[pid] = int(fields[1])
+        uses[pid] = Use(memory, int(fields[17]), ticks / os.sysconf("SC_CLK_TCK"))
     family, grown = {root}, True
     while grown:
         more = {pid for pid, parent in parents.items() if parent in family} - family
         family |= more
         grown = bool(more)
-    used = sum(pages.get(pid, 0) for pid in family) * os.sysconf("SC_PAGE_SIZE")
-    return used, sum(threads.get(pid, 0) for pid in family)
+    return Use(
+        *(sum(column) for column in zip(Use(0, 0, 0.0), *map(uses.get, family & set(uses))))
+    )

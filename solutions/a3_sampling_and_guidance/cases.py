@@ -145,7 +145,7 @@ MUTANTS = [
     Mutant(
         "best for elbow",
         "ex8_elbow",
-        "accuracy >= accuracy.max() - 0.01",
+        "accuracy >= accuracy.max() - 0.1",
         "accuracy >= accuracy.max()",
         says="best accuracy",
     ),
@@ -153,8 +153,8 @@ MUTANTS = [
     Mutant(
         "place for guidance",
         "ex8_elbow",
-        "float(w[accuracy >= accuracy.max() - 0.01].min())",
-        "int((accuracy >= accuracy.max() - 0.01).nonzero()[0])",
+        "float(w[accuracy >= accuracy.max() - 0.1].min())",
+        "int((accuracy >= accuracy.max() - 0.1).nonzero()[0])",
         says="the place",
     ),
 ]
@@ -265,7 +265,6 @@ def enough_steps(steps, distance, floor):
     Alternate(
         "elbow by argmax",
         "ex8_elbow",
-        "def elbow(w, accuracy):\n"
-        "    return w[(accuracy >= accuracy.max() - 0.01).int().argmax()]",
+        "def elbow(w, accuracy):\n    return w[(accuracy >= accuracy.max() - 0.1).int().argmax()]",
     ),
 ]

@@ -338,22 +338,22 @@ def elbows(rng: Generator):
     for flat in (2, 3):
         w = single(np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0]) + rng.uniform(0.05, 0.2))
         accuracy = np.r_[np.linspace(0.4, 0.97, flat, endpoint=False), np.full(7 - flat, 0.986)]
-        accuracy[4], accuracy[6] = 0.9925, 0.93
+        accuracy[4], accuracy[6] = 0.9925, 0.85
         accuracy = single(accuracy + rng.uniform(0, 0.001))
-        good = accuracy >= accuracy.max() - 0.01
+        good = accuracy >= accuracy.max() - 0.1
         wrongs = [
             (
                 "This is the guidance of the best accuracy; the elbow comes earlier.",
                 w[np.argmax(accuracy)],
             ),
-            ("This is the largest guidance within 0.01 of the best.", w[good].max()),
+            ("This is the largest guidance within 0.1 of the best.", w[good].max()),
             ("This is the place in the table, and not the guidance.", np.argmax(good)),
             ("This is the smallest guidance of all.", w.min()),
         ]
         judge = matches(
             w[good].min(),
             wrongs=wrongs,
-            otherwise="This is not the smallest guidance within 0.01 of the best accuracy.",
+            otherwise="This is not the smallest guidance within 0.1 of the best accuracy.",
         )
         yield Probe([Call("elbow", [w, accuracy], [()])], judge)
 

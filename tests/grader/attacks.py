@@ -146,7 +146,13 @@ def forge():
         except OSError:
             pass
 """
-SLOW = "timed out"
+HARNESS = """
+import sys
+frame = sys._getframe()
+while "REPLIES" not in frame.f_globals:
+    frame = frame.f_back
+harness = frame.f_globals
+"""
 
 
 def where(source: str, exercise: str, name: str, arguments: str) -> tuple[str, str]:
@@ -535,19 +541,20 @@ if loot: raise RuntimeError("canary found the grader")
     ),
     Attack(
         "patches what saves the arrays",
-        "import numpy, pickle, safetensors.numpy, sys\n"
+        HARNESS + "import numpy, pickle, safetensors.numpy\n"
         "bad = lambda *a, **k: pickle.dumps([1, 2, 3])\n"
-        "numpy.save = numpy.savez = safetensors.numpy.save = bad\n"
-        "sys.modules['__main__'].save = bad",
+        "numpy.save = numpy.savez = safetensors.numpy.save = harness['save'] = bad",
         "master",
         status=("crashed",),
         says="cannot be read",
     ),
     Attack(
+        "patches the network and what is noted of it",
+        HARNESS + "harness['Network'].forward = lambda self, x, t, y=None: 0 * x",
+    ),
+    Attack(
         "replaces the harness",
-        "import sys\nmain = sys.modules['__main__']\n"
-        "main.call = lambda *a: ({'ok': True, 'score': 100, 'points': 100}, {})\n"
-        "main.plain = lambda value: value",
+        HARNESS + "harness['call'] = lambda *a: ({'ok': True, 'score': 100, 'points': 100}, {})\n",
     ),
     Attack(
         "forges replies",

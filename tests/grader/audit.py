@@ -20,7 +20,7 @@ from course_lib.grading import demo, grade, sandbox
 from course_lib.grading.results import Result
 
 SOLUTIONS = Path(__file__).parents[2] / "solutions"
-LIMITS = sandbox.Limits(cell=8, call=6, total=60)
+LIMITS = sandbox.Limits(cell=5, call=4, total=60)
 """Shorter than a class's, so that attacks on the clock do not take long; honest answers take
 milliseconds."""
 KINDS = ("mutants", "alternates", "attacks")
