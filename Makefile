@@ -77,6 +77,16 @@ checkpoints:  ## train the models that come with the course, and judge them; tak
 	$(call setup)
 	$(BIN)/python tools/make_checkpoints.py $(ARGS)
 
+.PHONY: release
+release:  ## make the students' notebooks in assignments/ from the masters in solutions/
+	$(call setup,instructor)
+	$(BIN)/course release $(ARGS)
+
+.PHONY: audit
+audit:  ## grade the grader: wrong answers caught, right ones accepted, attacks repelled
+	$(call setup,instructor)
+	$(BIN)/python tests/grader/audit.py $(ARGS)
+
 .PHONY: constraints
 constraints:  ## renew constraints.txt: the newest version of every package that fits together
 	$(call setup,dev)

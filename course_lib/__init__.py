@@ -4,11 +4,11 @@ Everything rests on one line, ``x_t = alpha[t] * x0 + sigma[t] * eps``: a *sched
 tables, a *denoiser* guesses x0 and eps from x_t, and a *sampler* walks from t = T (noise) to
 t = 0 (data) with the help of a denoiser. Imports run strictly downwards:
 
-    level 0   schedules, models, shapes, data, optimizers, fidelity
+    level 0   schedules, models, shapes, data, optimizers, fidelity, hints
     level 1   predictions, judge, spacings
     level 2   oracle, guidance, samplers, training
-    level 3   solvers, metrics, evaluation, plotting, recipes
-    level 4   checks, widgets, checkpoints
+    level 3   solvers, metrics, evaluation, plotting, recipes, grading
+    level 4   checks, a1_checks, a3_checks, widgets, checkpoints
     level 5   cli
 """
 

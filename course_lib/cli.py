@@ -14,6 +14,7 @@ import typer
 from tqdm import tqdm
 
 from course_lib import checkpoints, data, evaluation, judge, plotting, recipes, samplers, solvers
+from course_lib.grading import cli as grading
 from course_lib.predictions import Denoiser
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Train small diffusion models on two CPU cores, sample from them, and judge the samples.",
 )
+app.add_typer(grading.app)
 SAVE_EVERY = 60.0  # seconds; a power cut costs no more than this
 
 

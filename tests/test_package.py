@@ -13,6 +13,10 @@ import course_lib
 
 ROOT = Path(course_lib.__file__).parent
 MODULES = sorted(module.name for module in pkgutil.iter_modules(course_lib.__path__))
+EVERY_MODULE = sorted(
+    module.name.partition(".")[2]
+    for module in pkgutil.walk_packages(course_lib.__path__, "course_lib.")
+)
 
 
 def levels():
@@ -25,14 +29,20 @@ def test_the_table_of_levels_lists_every_module():
     assert sorted(levels()) == MODULES
 
 
+def source(name):
+    """The code of a module, or of all modules of a package."""
+    files = [ROOT / f"{name}.py", *sorted((ROOT / name).glob("*.py"))]
+    return "\n".join(file.read_text(encoding="utf-8") for file in files if file.exists())
+
+
 def imported(name):
-    """Modules of the package that a module imports."""
-    tree = ast.parse((ROOT / f"{name}.py").read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
+    """Modules of the package that a module imports; within itself a package is free."""
+    for node in ast.walk(ast.parse(source(name))):
         if isinstance(node, ast.ImportFrom) and node.module == "course_lib":
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("course_lib."):
-            yield node.module.split(".")[1]
+            if (module := node.module.split(".")[1]) != name:
+                yield module
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -42,15 +52,11 @@ def test_imports_run_downwards(name):
 
 
 def test_only_widgets_import_ipywidgets():
-    users = [
-        name
-        for name in MODULES
-        if re.search(r"import ipywidgets", (ROOT / f"{name}.py").read_text(encoding="utf-8"))
-    ]
+    users = [name for name in MODULES if re.search(r"import ipywidgets", source(name))]
     assert users == ["widgets"]
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", EVERY_MODULE)
 def test_everything_public_is_documented_and_annotated(name):
     module = importlib.import_module(f"course_lib.{name}")
     assert module.__doc__

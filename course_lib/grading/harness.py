@@ -1,0 +1,219 @@
+"""The inside of the sandbox: run the student's cells, call the student's functions, send arrays.
+
+This file is started on its own, without the rest of the package. It shares its process with the
+student's code, so it holds no answer, and whoever reads what it sends must believe none of it.
+It takes one request at a time: a line of JSON, then arrays in safetensors' format.
+
+    {"op": "cell", "source": …}                       run a cell, as a notebook would
+    {"op": "call", "function": …, "args": […], …}     call a function, and send what it returns
+
+An argument is a number, a list of numbers, None, or an object whose one key says what to build:
+{"array": name}, {"network": {…}}, {"step": {…}}, {"move": {…}}, {"generator": seed}.
+"""
+
+import io
+import json
+import os
+import random
+import resource
+import sys
+
+
+def limit(memory: int, threads: int, files: int, seconds: int) -> None:
+    """Bound this process and its children for good, before any of the student's code runs.
+
+    memory, files  bytes; seconds of processor time
+    """
+    for what, value in (
+        (resource.RLIMIT_DATA, memory),
+        (resource.RLIMIT_NPROC, threads),
+        (resource.RLIMIT_FSIZE, files),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_NOFILE, 256),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(what)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(what, (value, value))
+
+
+def take_pipes() -> tuple[io.BufferedReader, io.BufferedWriter]:
+    """Keep the pipes to the grader for ourselves, and let whatever is printed go nowhere."""
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    return requests, replies
+
+
+if __name__ == "__main__":  # before the slow imports, so that they are bounded too
+    LIMITS = json.loads(sys.argv[1])
+    REQUESTS, REPLIES = take_pipes()
+    limit(**LIMITS)
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from IPython.core.interactiveshell import InteractiveShell  # noqa: E402
+from safetensors.numpy import load, save  # noqa: E402
+from traitlets.config import Config  # noqa: E402
+
+RECORDED = 2000
+"""Calls of a stand-in network that are remembered; a sampler of the course makes far fewer."""
+
+
+class Network(torch.nn.Module):
+    """A network with known weights: ``x @ mix + t * time + labels[y]``; it notes its inputs.
+
+    mix     (D, D);  time (D,);  labels (K + 1, D), the last row for "no label"
+    """
+
+    def __init__(self, mix: torch.Tensor, time: torch.Tensor, labels: torch.Tensor) -> None:
+        super().__init__()
+        self.mix, self.time, self.labels = mix, time, labels
+        self.seen: list[tuple] = []
+
+    def forward(self, x_t, t, y=None):
+        """Answer, and remember the question."""
+        x_t, t = torch.as_tensor(x_t), torch.as_tensor(t).expand(len(x_t))
+        y = torch.full((len(x_t),), -1) if y is None else torch.as_tensor(y).expand(len(x_t))
+        if len(self.seen) < RECORDED:
+            self.seen.append((x_t.detach().clone(), t.clone(), y.clone()))
+        known = ((y >= -1) & (y < len(self.labels) - 1)).all()
+        if not known:
+            raise ValueError("This network was asked for a label that it does not have.")
+        out = x_t @ self.mix.to(x_t) + t[:, None].to(x_t) * self.time.to(x_t)
+        return out + self.labels.to(x_t)[y.long() % len(self.labels)]
+
+
+class Step:
+    """A reverse step with known weights: ``keep[t] * x + pull[t] * eps + stir[t] * z``."""
+
+    def __init__(self, keep: torch.Tensor, pull: torch.Tensor, stir: torch.Tensor) -> None:
+        self.keep, self.pull, self.stir = keep, pull, stir
+
+    def __call__(self, x_t, eps, t, z):
+        """Go from t to t − 1."""
+        x_t, t = torch.as_tensor(x_t), int(torch.as_tensor(t).reshape(-1)[0])
+        if not 1 <= t < len(self.keep):
+            raise ValueError(f"There is no step from t = {t}.")
+        keep, pull, stir = (table.to(x_t)[t] for table in (self.keep, self.pull, self.stir))
+        return keep * x_t + pull * eps + stir * z
+
+
+class Move(Step):
+    """A step between any two times: ``keep[t] * x + pull[s] * eps + stir[t] * z``."""
+
+    def __call__(self, x_t, eps, t, s, z):
+        """Go from t to s."""
+        t, s = (int(torch.as_tensor(time).reshape(-1)[0]) for time in (t, s))
+        if not 0 <= s < t < len(self.keep):
+            raise ValueError(f"There is no step from t = {t} to s = {s}.")
+        x_t = torch.as_tensor(x_t)
+        keep, pull, stir = (table.to(x_t) for table in (self.keep, self.pull, self.stir))
+        return keep[t] * x_t + pull[s] * eps + stir[t] * z
+
+
+def tensor(array: np.ndarray) -> torch.Tensor:
+    """Turn an array into what a student expects: float32, or whole numbers."""
+    return torch.from_numpy(array.copy()).to(
+        torch.float32 if array.dtype.kind == "f" else torch.int64
+    )
+
+
+def build(argument, arrays: dict):
+    """Turn the description of an argument into the argument."""
+    if not isinstance(argument, dict):
+        return argument
+    ((kind, value),) = argument.items()
+    if kind == "array":
+        return tensor(arrays[value])
+    if kind == "generator":
+        return torch.Generator().manual_seed(value)
+    parts = {name: tensor(arrays[key]) for name, key in value.items()}
+    return {"network": Network, "step": Step, "move": Move}[kind](**parts)
+
+
+def plain(value) -> np.ndarray:
+    """Turn what a student returned into an array of float64, int64 or bool.
+
+    Raises  TypeError if it is neither a number, nor an array or a list of numbers
+    """
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        value = value.double() if value.is_floating_point() else value
+    if isinstance(value, (list, tuple)):
+        value = [plain(item) for item in value]
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError("not numbers")
+    dtype = {"f": np.float64, "b": np.bool_}.get(array.dtype.kind, np.int64)
+    return np.asarray(array, dtype, order="C")
+
+
+def run_cell(shell: InteractiveShell, source: str) -> dict:
+    """Run a cell and tell how it ended."""
+    try:
+        result = shell.run_cell(source, store_history=False)
+        error = result.error_before_exec or result.error_in_exec
+    except BaseException as unexpected:
+        error = unexpected
+    return {"ok": error is None, **({} if error is None else describe(error))}
+
+
+def describe(error: BaseException) -> dict:
+    """Name an error."""
+    return {"error": type(error).__name__[:80], "message": str(error)[:500]}
+
+
+def call(shell: InteractiveShell, request: dict, arrays: dict) -> tuple[dict, dict]:
+    """Call one of the student's functions; return how it went, and arrays."""
+    function = shell.user_ns.get(request["function"])
+    if function is None:
+        return {"ok": False, "error": "Undefined", "message": ""}, {}
+    random.seed(request["seed"])
+    np.random.seed(request["seed"])
+    torch.manual_seed(request["seed"])
+    args = [build(argument, arrays) for argument in request["args"]]
+    try:
+        value = function(*args)
+    except BaseException as error:  # whatever it is, it is the student's, and no reason to stop
+        return {"ok": False, **describe(error)}, {}
+    count = request["outputs"]
+    try:
+        values = [value] if count == 1 else list(value)
+        sent = {str(i): plain(item) for i, item in enumerate(values[: count + 1])}
+    except Exception:
+        return {"ok": False, "error": "NotNumbers", "message": type(value).__name__[:80]}, {}
+    for network in args:
+        if isinstance(network, Network) and network.seen:
+            x, t, y = zip(*network.seen)
+            if len({item.shape for item in x}) == 1:
+                seen = {"x": torch.stack(x), "t": torch.stack(t), "y": torch.stack(y)}
+                sent.update({f"seen.{key}": plain(item) for key, item in seen.items()})
+    return {"ok": True}, sent
+
+
+def main() -> None:
+    """Say that all is ready, and answer requests until there are no more."""
+    torch.set_num_threads(1)
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+
+    def send(reply: dict, arrays: dict) -> None:
+        payload = save(arrays) if arrays else b""
+        REPLIES.write(json.dumps({**reply, "size": len(payload)}).encode() + b"\n" + payload)
+        REPLIES.flush()
+
+    send({"ok": True}, {})
+    while line := REQUESTS.readline():
+        request = json.loads(line)
+        arrays = load(REQUESTS.read(request["size"])) if request["size"] else {}
+        if request["op"] == "cell":
+            send(run_cell(shell, request["source"]), {})
+        else:
+            send(*call(shell, request, arrays))
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,254 @@
+"""Exercises, seen from the trusted side: what is called, and who judges what comes back.
+
+An assignment's own definitions live beside its master, in ``solutions/<name>/grading.py``, and
+build on the classes here. Nothing of this module, nor of theirs, enters the sandbox.
+"""
+
+import builtins
+import hashlib
+import importlib.util
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from course_lib.grading.session import Reply
+
+Array = np.ndarray
+Judge = Callable[..., "str | None"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network with known weights, which the harness can build too: x @ mix + t time + labels[y].
+
+    mix     (D, D)
+    time    (D,)
+    labels  (K + 1, D); the last row stands for "no label"
+    """
+
+    mix: Array
+    time: Array
+    labels: Array
+
+    def __call__(self, x: Array, t: Array | int, y: Array | int = -1) -> Array:
+        t, y = np.broadcast_to(t, len(x)), np.broadcast_to(y, len(x))
+        return x @ self.mix + t[:, None] * self.time + self.labels[y % len(self.labels)]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A reverse step with known weights: keep[t] x + pull[t] eps + stir[t] z; tables (T + 1,)."""
+
+    keep: Array
+    pull: Array
+    stir: Array
+
+    def __call__(self, x: Array, eps: Array, t: int, z: Array) -> Array:
+        return self.keep[t] * x + self.pull[t] * eps + self.stir[t] * z
+
+
+@dataclass(frozen=True)
+class Move(Step):
+    """A step between any two times: keep[t] x + pull[s] eps + stir[t] z; tables (T + 1,)."""
+
+    def __call__(self, x: Array, eps: Array, t: int, s: int, z: Array) -> Array:
+        return self.keep[t] * x + self.pull[s] * eps + self.stir[t] * z
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A ``torch.Generator`` with this seed."""
+
+    seed: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a student's function.
+
+    function  its name
+    args      arrays, numbers, lists of numbers, None, Network, Step, Move or Seed
+    shapes    the shape of each array that must come back
+    optional  whether the call may fail; the judge then gets None for each array
+    """
+
+    function: str
+    args: Sequence[object]
+    shapes: Sequence[tuple[int, ...]]
+    optional: bool = False
+
+    def request(self, seed: int) -> tuple[dict, dict[str, Array]]:
+        """Write the call as the harness reads it: a header and arrays."""
+        arrays: dict[str, Array] = {}
+
+        def keep(value: object) -> str:
+            key = str(len(arrays))
+            value = np.asarray(value)
+            arrays[key] = np.ascontiguousarray(
+                value, dtype=np.float32 if value.dtype.kind == "f" else np.int64
+            )
+            return key
+
+        def describe(argument: object) -> object:
+            if isinstance(argument, np.ndarray):
+                return {"array": keep(argument)}
+            if isinstance(argument, (Network, Step)):
+                parts = {name: keep(value) for name, value in vars(argument).items()}
+                return {type(argument).__name__.lower(): parts}
+            if isinstance(argument, Seed):
+                return {"generator": argument.seed}
+            return argument
+
+        header = {
+            "op": "call",
+            "function": self.function,
+            "args": [describe(argument) for argument in self.args],
+            "outputs": len(self.shapes),
+            "seed": seed,
+        }
+        return header, arrays
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Calls that are judged together.
+
+    calls  made one after another
+    judge  given the list of all arrays that came back, and what the last stand-in network was
+           asked (a dict with x, t and y, or an empty one); returns None if all is right, and
+           else the finding: a sentence about the fault
+    """
+
+    calls: Sequence[Call]
+    judge: Judge
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """What earns points.
+
+    id       grade_id of the cell with the student's answer
+    title    as in the notebook
+    points   given if every probe is answered rightly
+    probes   makes the probes from a random generator
+    """
+
+    id: str
+    title: str
+    points: float
+    probes: Callable[[np.random.Generator], Iterable[Probe]]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """All that the grader knows about an assignment.
+
+    exercises  autograded ones, in the order of the notebook
+    notebook   the master
+    """
+
+    name: str
+    exercises: Sequence[Exercise]
+    notebook: Path
+
+    def generator(self, exercise: Exercise, salt: str) -> np.random.Generator:
+        """Inputs of an exercise are the same for the whole class; another salt changes them."""
+        digest = hashlib.sha256(f"{salt}/{self.name}/{exercise.id}".encode()).digest()
+        return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+
+
+def load(name: str, solutions: Path) -> Assignment:
+    """Read ``solutions/<name>/grading.py``.
+
+    Raises  FileNotFoundError if there is no such assignment
+    """
+    folder = solutions / name
+    path, notebook = folder / "grading.py", folder / f"{name}.ipynb"
+    if not path.is_file() or not notebook.is_file():
+        known = sorted(p.parent.name for p in solutions.glob("*/grading.py"))
+        raise FileNotFoundError(
+            f"There is no assignment {name} in {solutions}: "
+            + (f"it has {', '.join(known)}." if known else "it has none at all.")
+        )
+    spec = importlib.util.spec_from_file_location(f"grading_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return Assignment(name, module.EXERCISES, notebook)
+
+
+def close(a: Array, b: Array, rtol: float = 1e-3, atol: float = 1e-4) -> bool:
+    """Whether two arrays agree to within the rounding of float32 on any machine."""
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=rtol, atol=atol))
+
+
+def matches(
+    *truths: Array, wrongs: Iterable[tuple[str, Array]] = (), otherwise: str, atol: float = 1e-4
+) -> Judge:
+    """Judge a call that returns one array by comparing it with the truth.
+
+    truths     one or several arrays, each of which is right
+    wrongs     (finding, array): what a known fault leads to
+    otherwise  the finding if no known fault explains the answer
+    atol       absolute tolerance, beside a relative one of 0.001
+    """
+    wrongs = list(wrongs)
+
+    def judge(outputs: list[Array], seen: dict[str, Array]) -> str | None:
+        (answer,) = outputs
+        if any(close(answer, truth, atol=atol) for truth in truths):
+            return None
+        for finding, wrong in wrongs:
+            if close(answer, np.asarray(wrong, float), atol=atol):
+                return finding
+        return otherwise
+
+    return judge
+
+
+def validate(reply: Reply, call: Call) -> tuple[list[Array], dict[str, Array]] | str:
+    """Turn a reply into arrays of the shapes that were asked for, or into a finding."""
+    name = f"{call.function}()"
+    if not reply.ok:
+        return {
+            "NotImplementedError": f"{name} is not written yet.",
+            "Undefined": f"{name} does not exist after all cells have run.",
+            "NotNumbers": f"{name} returns something else than numbers.",
+        }.get(reply.error, f"{name} stops with {error_name(reply.error)}.")
+    outputs = []
+    for i, shape in enumerate(call.shapes):
+        array = reply.arrays.get(str(i))
+        which = name if len(call.shapes) == 1 else f"Result {i + 1} of {name}"
+        if array is None or (i == 0 and str(len(call.shapes)) in reply.arrays):
+            return f"{name} should return {len(call.shapes)} results."
+        if array.shape != shape and array.size == math.prod(shape) == 1:
+            array = array.reshape(shape)
+        if array.shape != shape:
+            return f"{which} has shape {array.shape}, where {shape} is asked for."
+        array = array.astype(np.float64)
+        if not np.isfinite(array).all():
+            return f"{which} holds values that are not finite."
+        outputs.append(array)
+    return outputs, seen_by_network(reply)
+
+
+def error_name(name: str) -> str:
+    """Name a built-in error; a class of the student's could be called anything."""
+    kind = getattr(builtins, name, None)
+    known = isinstance(kind, type) and issubclass(kind, Exception)
+    return f"a {name}" if known else "an error"
+
+
+def seen_by_network(reply: Reply) -> dict[str, Array]:
+    """What the stand-in network was asked: x (calls, B, D), t and y (calls, B), or nothing.
+
+    It helps to say what went wrong; what is right is never decided by it.
+    """
+    x, t, y = (reply.arrays.get(f"seen.{key}") for key in "xty")
+    if x is None or t is None or y is None or x.ndim != 3:
+        return {}
+    if not (t.shape == y.shape == x.shape[:2] and np.isfinite(x).all()):
+        return {}
+    return {"x": x, "t": t.astype(np.int64), "y": y.astype(np.int64)}

@@ -1,0 +1,139 @@
+"""What people read: a table of marks, a page for each student, and a page about the class."""
+
+import csv
+import html
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from course_lib.grading.results import Mark, Result, write_atomically
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; width: 100% } td, th { padding: .3rem .6rem; text-align: left;
+border-bottom: 1px solid #ccc; vertical-align: top } .bar { background: #4878a8; height: .8rem }
+"""
+# A student's words are escaped; if one escaped escaping, a browser would still run nothing.
+HEAD = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>{title}</title><style>{style}</style>
+"""
+
+
+def number(value: float) -> str:
+    """Write 10.0 as 10, and 7.5 as it is."""
+    return f"{value:g}"
+
+
+def earned(mark: Mark) -> str:
+    """The score of an exercise, empty if it could not be graded: that is not a zero."""
+    return number(mark.score) if mark.state == "graded" else ""
+
+
+def total(result: Result) -> str:
+    """The score of a student, empty if nothing could be graded: that is not a zero."""
+    graded = any(mark.state == "graded" for mark in result.marks)
+    return number(result.score) if graded else ""
+
+
+def harmless(text: str) -> str:
+    """Keep a spreadsheet from taking text for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def table(results: Sequence[Result]) -> str:
+    """The marks as CSV: a row for each student, a column for each exercise."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    exercises = [mark.id for mark in results[0].marks] if results else []
+    writer.writerow(["student", "status", "late_days", "score", "points", *exercises, "findings"])
+    for result in results:
+        writer.writerow(
+            [
+                harmless(result.student),
+                result.status,
+                result.late_days,
+                total(result),
+                number(result.points),
+                *(earned(mark) for mark in result.marks),
+                harmless(" ".join(result.findings)),
+            ]
+        )
+    return out.getvalue()
+
+
+def page(title: str, parts: Iterable[str]) -> str:
+    """A page of HTML; the parts are HTML already, and the title is text."""
+    return HEAD.format(title=html.escape(title), style=STYLE) + "\n".join(
+        [f"<h1>{html.escape(title)}</h1>", *parts, "</html>\n"]
+    )
+
+
+def bullets(sentences: Iterable[str]) -> str:
+    """A list of sentences, which may hold anything a student wrote."""
+    return "<ul>" + "".join(f"<li>{html.escape(s)}</li>" for s in sentences) + "</ul>"
+
+
+def row(mark: Mark) -> str:
+    """One exercise, as a row of a table."""
+    points = f"{earned(mark) or '–'} of {number(mark.points)}"
+    findings = bullets(mark.findings) if mark.findings else "All right."
+    return f"<tr><td>{html.escape(mark.title)}<td>{points}<td>{findings}</tr>"
+
+
+def feedback(result: Result) -> str:
+    """One student's page: points and findings; no inputs, and nothing of the truth."""
+    late = f", {result.late_days} days late" if result.late_days else ""
+    score = total(result) or "not graded"
+    parts = [f"<p><b>{score} of {number(result.points)} points</b> ({result.status}{late})</p>"]
+    if result.findings:
+        parts += ["<h2>About the file</h2>", bullets(result.findings)]
+    rows = [row(mark) for mark in result.marks if mark.state != "not reached"]
+    if rows:
+        parts.append("<table><tr><th>Exercise<th>Points<th>Findings</tr>" + "".join(rows))
+        parts.append("</table>")
+    return page(f"{result.assignment}: {result.student}", parts)
+
+
+def bars(counts: Sequence[tuple[str, int]]) -> str:
+    """A histogram with horizontal bars."""
+    most = max((count for _, count in counts), default=0) or 1
+    rows = [
+        f"<tr><td>{html.escape(label)}</td><td>{count}</td><td style='width:60%'>"
+        f"<div class='bar' style='width:{100 * count / most:.0f}%'></div></td></tr>"
+        for label, count in counts
+    ]
+    return f"<table>{''.join(rows)}</table>"
+
+
+def overview(results: Sequence[Result]) -> str:
+    """The class on one page: statuses, a histogram per exercise, the commonest findings."""
+    statuses = Counter(result.status for result in results)
+    parts = ["<h2>Statuses</h2>", bars(statuses.most_common()), "<h2>Total</h2>"]
+    tenths = Counter(
+        min(9, int(10 * result.score / result.points))
+        for result in results
+        if total(result) and result.points
+    )
+    parts.append(bars([(f"{10 * i}–{10 * (i + 1)}%", tenths[i]) for i in range(10)]))
+    for marks in zip(*(result.marks for result in results)):
+        scores = Counter(earned(mark) for mark in marks)
+        graded = sorted(((s, n) for s, n in scores.items() if s), key=lambda pair: float(pair[0]))
+        shown = [(f"{s} of {number(marks[0].points)}", n) for s, n in graded]
+        if scores[""]:
+            shown.append(("not graded", scores[""]))
+        parts += [f"<h2>{html.escape(marks[0].title)}</h2>", bars(shown)]
+        common = Counter(f for mark in marks for f in dict.fromkeys(mark.findings)).most_common(5)
+        if common:
+            parts.append(bullets(f"{n} × {finding}" for finding, n in common))
+    name = results[0].assignment if results else "an empty class"
+    return page(f"{name}: {len(results)} submissions", parts)
+
+
+def write_all(results: Sequence[Result], folder: Path) -> None:
+    """Write ``grades.csv``, ``overview.html`` and ``feedback/<student>.html``."""
+    write_atomically(folder / "grades.csv", table(results))
+    write_atomically(folder / "overview.html", overview(results))
+    for result in results:
+        write_atomically(folder / "feedback" / f"{result.student}.html", feedback(result))

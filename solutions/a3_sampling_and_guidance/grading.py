@@ -1,0 +1,370 @@
+"""What the grader asks about a3_sampling_and_guidance, and what is right: not for students."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from course_lib.grading.probes import Call, Exercise, Move, Network, Probe, Seed, close, matches
+
+Array = np.ndarray
+Generator = np.random.Generator
+
+
+def single(values: Array) -> Array:
+    """Round to float32, which is what the student's function gets, and go on in float64."""
+    return np.asarray(values, np.float32).astype(np.float64)
+
+
+def normal(rng: Generator, *shape: int) -> Array:
+    """Standard normal numbers."""
+    return single(rng.standard_normal(shape))
+
+
+def table(T: int) -> Array:
+    """ᾱ of the linear schedule."""
+    return single(np.cumprod(1 - np.r_[0, 1000 / T * np.linspace(1e-4, 0.02, T)]))
+
+
+def network(rng: Generator, T: int) -> Network:
+    """A network that heeds the point, the time and the label."""
+    return Network(
+        single(0.4 * rng.standard_normal((2, 2))),
+        single(rng.standard_normal(2) / T),
+        single(rng.standard_normal((4, 2))),
+    )
+
+
+# --- 1. which times ------------------------------------------------------------------------------
+
+
+def spacing(rng: Generator):
+    """20 of 50 among them; ties may be rounded either way."""
+    for T, steps in ((50, 20), (1000, 7), (int(rng.integers(100, 900)), 10), (12, 12), (40, 1)):
+        exact = np.linspace(T, 0, steps + 1)
+
+        def judge(outputs, seen, T=T, steps=steps, exact=exact):
+            (times,) = outputs
+            if (times != np.round(times)).any():
+                return "The times must be whole numbers."
+            if (np.abs(times - exact) <= 0.5 + 1e-9).all():
+                return None
+            if (np.abs(times[::-1] - exact) <= 0.5 + 1e-9).all():
+                return "The times rise; they must fall from T to 0."
+            if times[0] != T:
+                return "The first time is not T, though the starting noise belongs to T."
+            if times[-1] != 0:
+                return "The last time is not 0."
+            if (np.abs(times - np.floor(exact)) <= 1e-9).all():
+                return "The times are cut off, and not rounded to the nearest whole number."
+            return "The times are not spaced evenly."
+
+        yield Probe([Call("timesteps", [T, steps], [(steps + 1,)])], judge)
+
+
+# --- 2. one step of DDIM -------------------------------------------------------------------------
+
+
+def ddim(x_t, eps, t, s, eta, z, alpha_bar, *, kept=None, sigma=None, x0=None):
+    """A step from t to s; the options replace parts of it by wrong ones."""
+    a, b = alpha_bar[t], alpha_bar[s]
+    right = eta * ((1 - b) / (1 - a) * (1 - a / b)) ** 0.5
+    sigma = right if sigma is None else sigma
+    kept = max(1 - b - sigma**2, 0) ** 0.5 if kept is None else kept
+    x0 = (x_t - (1 - a) ** 0.5 * eps) / a**0.5 if x0 is None else x0
+    return b**0.5 * x0 + kept * eps + sigma * z
+
+
+def steps_of_ddim(rng: Generator):
+    """Deterministic, in between and DDPM-like; near steps, far ones, and the last one."""
+    T = 50
+    alpha_bar = table(T)
+    for t, s, eta in ((30, 29, 1.0), (42, 17, 0.6), (50, 30, 0.0), (8, 0, 1.0), (1, 0, 0.5)):
+        x_t, eps, z = (normal(rng, 6, 2) for _ in range(3))
+        arguments = (x_t, eps, t, s, eta, z, alpha_bar)
+        a, b = alpha_bar[t], alpha_bar[s]
+        sigma = eta * ((1 - b) / (1 - a) * (1 - a / b)) ** 0.5
+        guess = (x_t - (1 - a) ** 0.5 * eps) / a**0.5
+
+        def wrong(arguments=arguments, **parts):
+            return ddim(*arguments, **parts)
+
+        wrongs = [
+            (
+                "Nothing is taken from the estimated noise to make room for the fresh noise.",
+                wrong(kept=(1 - b) ** 0.5),
+            ),
+            (
+                "No fresh noise is added; eta says how much there should be.",
+                wrong(kept=max(1 - b - sigma**2, 0) ** 0.5) - sigma * z,
+            ),
+            ("eta is ignored: this is the deterministic step.", wrong(sigma=0)),
+            (
+                "eta is ignored: this is eta = 1.",
+                wrong(sigma=sigma / eta if eta else ((1 - b) / (1 - a) * (1 - a / b)) ** 0.5),
+            ),
+            (
+                "eta multiplies the variance; it belongs to σ, its root.",
+                wrong(sigma=eta**0.5 * (sigma / eta) if eta else 0),
+            ),
+            ("σ² is multiplied to z; σ is meant.", wrong() + (sigma**2 - sigma) * z),
+            (
+                "σ is taken from the estimated noise where σ² is meant.",
+                wrong(kept=max(1 - b - sigma, 0) ** 0.5),
+            ),
+            (
+                "The fresh noise has the variance of the forward step: the factor "
+                "(1 − ᾱ_s)/(1 − ᾱ_t) is missing.",
+                wrong(sigma=eta * (1 - a / b) ** 0.5),
+            ),
+            ("√ᾱ_s is missing before the guess of x0.", wrong() + (1 - b**0.5) * guess),
+            ("The guess of x0 is not divided by √ᾱ_t.", wrong(x0=x_t - (1 - a) ** 0.5 * eps)),
+            (
+                "The guess of x0 lacks a root: √(1 − ᾱ_t) is meant.",
+                wrong(x0=(x_t - (1 - a) * eps) / a**0.5),
+            ),
+            (
+                "ᾱ_t and ᾱ_s are exchanged in the mixture.",
+                a**0.5 * guess + max(1 - a - sigma**2, 0) ** 0.5 * eps + sigma * z,
+            ),
+            ("The step goes to t − 1 instead of s.", ddim(x_t, eps, t, t - 1, eta, z, alpha_bar)),
+        ]
+        judge = matches(
+            ddim(*arguments),
+            wrongs=wrongs,
+            otherwise="This is not DDIM's step from t to s.",
+        )
+        yield Probe([Call("ddim_step", list(arguments), [(6, 2)])], judge)
+
+
+# --- 3. clipping ---------------------------------------------------------------------------------
+
+
+def clips(rng: Generator):
+    """Guesses inside and outside of [-1, 1]."""
+    T = 50
+    alpha_bar = table(T)
+    for t, shape in ((int(rng.integers(20, 45)), (6, 2)), (T, (3, 1, 4, 4))):
+        x_t, eps = normal(rng, *shape), normal(rng, *shape)
+        a = alpha_bar[t]
+        free = (x_t - (1 - a) ** 0.5 * eps) / a**0.5
+        x0 = free.clip(-1, 1)
+        again = (x_t - a**0.5 * x0) / (1 - a) ** 0.5
+
+        def judge(outputs, seen, x0=x0, free=free, eps=eps, again=again):
+            if close(outputs[0], free):
+                return "x0 is not clipped."
+            if close(outputs[0], free.clip(0, 1)):
+                return "x0 is clipped to [0, 1]; data run from −1 to 1."
+            if not close(outputs[0], x0):
+                return "x0 is not the clipped guess."
+            if close(outputs[1], eps):
+                return "eps is not recomputed, so that it contradicts the clipped x0."
+            if close(outputs[1], eps.clip(-1, 1)):
+                return "eps is clipped too; it must be recomputed from x_t and x0."
+            if not close(outputs[1], again):
+                return "eps does not fit to x_t and the clipped x0."
+            return None
+
+        yield Probe([Call("clip_x0", [x_t, eps, t, alpha_bar], [shape, shape])], judge)
+
+
+# --- 4. a sampler over any times -----------------------------------------------------------------
+
+
+def walk(model, move, x, times, noise, told=lambda t, s: t, draw=lambda i: i):
+    """Walk along ``times``; the options are for walks that go wrong."""
+    for i, (t, s) in enumerate(pairwise(times)):
+        x = move(x, model(x, told(t, s)), t, s, noise[draw(i)])
+    return x
+
+
+def walks(rng: Generator):
+    """Uneven times, since the student's own may be spaced differently."""
+    for times in ([14, 11, 10, 4, 0], [9, 8, 3, 2, 1, 0]):
+        T, B = times[0], 4
+        model, x, noise = network(rng, T), normal(rng, B, 2), normal(rng, len(times), B, 2)
+        move = Move(
+            single(rng.uniform(0.85, 1.05, T + 1)),
+            single(-rng.uniform(0.1, 0.3, T + 1)),
+            single(rng.uniform(0.1, 0.4, T + 1)),
+        )
+
+        def wrong(times=times, model=model, move=move, x=x, noise=noise, **options):
+            return walk(model, move, x, times, noise, **options)
+
+        last = len(times) - 2
+        wrongs = [
+            ("The last step, to the last of the times, is missing.", wrong(times[:-1])),
+            (
+                "The first step, from the first of the times, is missing.",
+                walk(model, move, x, times[1:], noise[1:]),
+            ),
+            (
+                "The network is told s, where the step ends, instead of t.",
+                wrong(told=lambda t, s: s),
+            ),
+            (
+                "The draws of noise are used in the wrong order.",
+                wrong(draw=lambda i, last=last: last - i),
+            ),
+            ("The draws of noise are used late by one.", wrong(draw=lambda i: i + 1)),
+            ("One draw of noise serves for every step.", wrong(draw=lambda i: 0)),
+            ("The starting noise was returned.", x),
+        ]
+        judge = matches(
+            wrong(),
+            wrongs=wrongs,
+            otherwise="The sample is not what the steps between the given times lead to.",
+        )
+        yield Probe([Call("ddim", [model, move, x, times, noise], [(B, 2)])], judge)
+
+
+# --- 5. dropped labels ---------------------------------------------------------------------------
+
+
+def drops(rng: Generator):
+    """Shares, independence of the samples and of the label, and the generator."""
+    B, p = 6000, float(np.round(rng.uniform(0.15, 0.35), 3))
+    y = rng.integers(0, 5, B)
+    one, two = (int(seed) for seed in rng.integers(1, 2**31, 2))
+    calls = [Call("drop_labels", [y, p, Seed(seed)], [(B,)]) for seed in (one, one, two)]
+
+    def judge(outputs, seen):
+        out, again, other = outputs
+        if all((o != y).all() or (o == y).all() for o in outputs):
+            return "All labels of a batch are dropped, or none: decide for each sample."
+        gone = out != y
+        if (out[gone] != -1).any():
+            return "A dropped label must be −1; other labels must stay."
+        noise = 7 * (p * (1 - p) / B) ** 0.5
+        if abs(gone.mean() - (1 - p)) < noise and abs(gone.mean() - p) > noise:
+            return "The share p is kept, and the rest dropped."
+        if abs(gone.mean() - p) > noise:
+            return "The share of dropped labels is not p."
+        if (np.diff(gone.astype(int)) != 0).sum() < 10:
+            return "The dropped samples stand side by side: decide for each sample."
+        shares = np.array([gone[y == k].mean() for k in range(5)])
+        if np.abs(shares - p).max() > 7 * (p * (1 - p) * 5 / B) ** 0.5:
+            return "Some labels are dropped more often than others."
+        if not close(out, again):
+            return "The same generator does not drop the same labels: pass it on."
+        if close(out, other):
+            return "Another generator drops the same labels: nothing may seed itself."
+        return None
+
+    yield Probe(calls, judge)
+    few = np.array([3, 1, 2, 0, 4])
+    never = matches(few, otherwise="With p = 0 no label may be dropped.")
+    always = matches(np.full(5, -1), otherwise="With p = 1 every label must be dropped.")
+    yield Probe([Call("drop_labels", [few, 0.0, Seed(one)], [(5,)])], never)
+    yield Probe([Call("drop_labels", [few, 1.0, Seed(one)], [(5,)])], always)
+
+
+# --- 6. guidance ---------------------------------------------------------------------------------
+
+
+def guided(rng: Generator):
+    """The formula at two strengths that no convention confuses."""
+    for w in (2.5, 0.4):
+        T, B = 20, 5
+        model, x = network(rng, T), normal(rng, B, 2)
+        t, y = rng.integers(1, T + 1, B), np.array([2, 0, 1, 2, 1])
+        cond, without = model(x, t, y), model(x, t)
+        wrongs = [
+            (
+                "Guidance is counted as in Ho & Salimans, whose w is ours − 1.",
+                without + (w + 1) * (cond - without),
+            ),
+            (
+                "Guidance is counted from the conditional side: (1 − w) and w are exchanged.",
+                cond + w * (without - cond),
+            ),
+            ("Only the conditional answer is used.", cond),
+            ("Only the unconditional answer is used.", without),
+            ("The unconditional answer is missing from the sum.", w * (cond - without)),
+            (
+                "Label 0 stands for no label; pass y=None.",
+                model(x, t, 0 * y) + w * (cond - model(x, t, 0 * y)),
+            ),
+        ]
+        judge = matches(
+            without + w * (cond - without),
+            wrongs=wrongs,
+            otherwise="This is not eps_uncond + w (eps_cond − eps_uncond).",
+        )
+        yield Probe([Call("guided_eps", [model, x, t, y, w], [(B, 2)])], judge)
+
+
+# --- 7. and 8. reading measurements --------------------------------------------------------------
+
+
+def enough(rng: Generator):
+    """Tables in no order, in which the best distance is not that of the most steps."""
+    for _ in range(6):
+        steps = rng.permutation([1, 2, 5, 10, 20, 50])
+        floor = float(np.round(rng.uniform(0.02, 0.05), 4))
+        first = int(rng.integers(1, 4))  # rank of the answer; the best distance is the next one's
+        ranks = np.argsort(np.argsort(steps))
+        floors = np.where(ranks < first, 8.0 - ranks, 1.3)
+        floors[ranks == first], floors[ranks == first + 1] = 1.2, 1.1
+        distance = single(floor * floors)
+        good = distance <= 1.5 * floor
+        wrongs = [
+            ("This is the place in the table, and not the number of steps.", np.argmax(good)),
+            (
+                "This is the number of steps with the smallest distance.",
+                steps[np.argmin(distance)],
+            ),
+            ("This is the largest number of steps that is good enough.", steps[good].max()),
+            (
+                "This is the first in the table that is good enough; the table is in no order.",
+                steps[np.argmax(good)],
+            ),
+            (
+                "1.5 is added to the floor, and not multiplied.",
+                steps[distance <= floor + 1.5].min(),
+            ),
+        ]
+        judge = matches(
+            steps[good].min(),
+            wrongs=wrongs,
+            otherwise="This is not the smallest number of steps within 1.5 floors.",
+        )
+        yield Probe([Call("enough_steps", [steps, distance, floor], [()])], judge)
+
+
+def elbows(rng: Generator):
+    """Accuracy that rises and flattens, with a dip where too much guidance hurts."""
+    for flat in (2, 3):
+        w = single(np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0]) + rng.uniform(0.05, 0.2))
+        accuracy = np.r_[np.linspace(0.4, 0.97, flat, endpoint=False), np.full(7 - flat, 0.986)]
+        accuracy[4], accuracy[6] = 0.9925, 0.85
+        accuracy = single(accuracy + rng.uniform(0, 0.001))
+        good = accuracy >= accuracy.max() - 0.1
+        wrongs = [
+            (
+                "This is the guidance of the best accuracy; the elbow comes earlier.",
+                w[np.argmax(accuracy)],
+            ),
+            ("This is the largest guidance within 0.1 of the best.", w[good].max()),
+            ("This is the place in the table, and not the guidance.", np.argmax(good)),
+            ("This is the smallest guidance of all.", w.min()),
+        ]
+        judge = matches(
+            w[good].min(),
+            wrongs=wrongs,
+            otherwise="This is not the smallest guidance within 0.1 of the best accuracy.",
+        )
+        yield Probe([Call("elbow", [w, accuracy], [()])], judge)
+
+
+EXERCISES = [
+    Exercise("ex1_times", "Which times", 10, spacing),
+    Exercise("ex2_step", "One step of DDIM", 20, steps_of_ddim),
+    Exercise("ex3_clip", "Clipping", 15, clips),
+    Exercise("ex4_sampler", "A sampler over any times", 15, walks),
+    Exercise("ex5_drop", "Dropping labels", 10, drops),
+    Exercise("ex6_guidance", "Guidance", 10, guided),
+    Exercise("ex7_enough", "How many steps are enough", 10, enough),
+    Exercise("ex8_elbow", "The elbow", 10, elbows),
+]

@@ -1,0 +1,138 @@
+"""Grade the grader: wrong answers must be caught, right ones accepted, attacks repelled.
+
+python tests/grader/audit.py            # all three, as `make audit` runs it
+python tests/grader/audit.py --jobs 2 --only attacks
+"""
+
+import argparse
+import os
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from attacks import ATTACKS, NAME, Attack, World, escaped, written_about
+from tqdm import tqdm
+
+from course_lib.grading import demo, grade, sandbox
+from course_lib.grading.results import Result
+
+SOLUTIONS = Path(__file__).parents[2] / "solutions"
+LIMITS = sandbox.Limits(cell=5, call=4, total=60)
+"""Shorter than a class's, so that attacks on the clock do not take long; honest answers take
+milliseconds."""
+KINDS = ("mutants", "alternates", "attacks")
+HONEST = "honest"
+
+
+class Case(NamedTuple):
+    """One submission of the audit."""
+
+    kind: str
+    assignment: str
+    content: demo.Mutant | demo.Alternate | Attack
+
+
+def slug(text: str) -> str:
+    """A name for a folder."""
+    return re.sub(r"\W+", "-", text).strip("-").lower()
+
+
+def cases() -> dict[str, Case]:
+    """Every case, by the name of the student who hands it in."""
+    found = {f"attack-{slug(attack.name)}": Case("attacks", NAME, attack) for attack in ATTACKS}
+    for folder in sorted(path.parent for path in SOLUTIONS.glob("*/cases.py")):
+        for kind, members in zip(KINDS, demo.load_cases(folder.name, SOLUTIONS)):
+            for content in members:
+                student = f"{folder.name[:2]}-{kind[:-1]}-{slug(content.name)}"
+                assert student not in found, f"two cases are called {student}"
+                found[student] = Case(kind, folder.name, content)
+    return found
+
+
+def run(folder: Path, chosen: dict[str, Case], jobs: int) -> dict[str, str | None]:
+    """Grade the chosen cases as one class, and return what is wrong with each, or None."""
+    masters = {path.parent.name: path for path in SOLUTIONS.glob("*/cases.py")}
+    masters = {name: demo.load_master(name, SOLUTIONS) for name in masters}
+    world = World(folder, masters[NAME])
+    shutil.copytree(SOLUTIONS, folder / "solutions")
+    with (folder / "solutions" / NAME / "grading.py").open("a") as file:
+        file.write(f"\n# {world.secret}\n")
+    signed = demo.with_cell(masters[NAME], f"# {world.secret}", at=len(masters[NAME]["cells"]))
+    demo.submit(signed, folder / "submitted", HONEST, NAME)
+    for student, case in chosen.items():
+        if case.kind == "attacks":
+            case.content.write(world, student)
+        else:
+            answered = demo.changed(masters[case.assignment], case.content)
+            demo.submit(answered, folder / "submitted", student, case.assignment)
+    todo = [
+        grade.Job(
+            student,
+            chosen[student].assignment if student in chosen else NAME,
+            folder / "solutions",
+            folder / "submitted" / student,
+            sandbox.bubblewrap,
+            LIMITS,
+        )
+        for student in (HONEST, *chosen)
+    ]
+    stored = folder / "results" / NAME / "students"
+    graded = tqdm(grade.grade_class(todo, stored, jobs), total=len(todo), unit="case")
+    results = {result.student: result for result in graded}
+    verdicts = {HONEST: None if results[HONEST].score == 100 else "the honest one lost points"}
+    for student, case in chosen.items():
+        result = results.get(student)
+        if case.kind == "attacks":
+            text, page = written_about(world, student, result)
+            verdict = case.content.judge(world, result, text + page)
+            if verdict is None and not escaped(page):
+                verdict = "its feedback contains an element of its own"
+        else:
+            verdict = judge(case.content, result)
+        verdicts[student] = verdict
+    world.listener.close()
+    return verdicts
+
+
+def judge(case: demo.Mutant | demo.Alternate, result: Result) -> str | None:
+    """Whether a wrong answer lost its exercise, and no other, for the right reason."""
+    lost = {mark.id: mark for mark in result.marks if mark.score < mark.points}
+    findings = {name: mark.findings for name, mark in lost.items()}
+    if isinstance(case, demo.Alternate):
+        return f"lost points: {findings}" if lost else None
+    if set(lost) != {case.exercise}:
+        return f"lost the points of {findings or 'no exercise'}"
+    if not any(case.says in finding for finding in lost[case.exercise].findings):
+        return f"the findings do not contain {case.says!r}: {lost[case.exercise].findings}"
+    return None
+
+
+def main() -> int:
+    """Print the three counts and what failed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--only", choices=KINDS)
+    parser.add_argument("-k", default="", help="part of a case's name")
+    options = parser.parse_args()
+    chosen = {
+        student: case
+        for student, case in cases().items()
+        if options.only in (None, case.kind) and options.k in student
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        verdicts = run(Path(folder), chosen, options.jobs)
+    failed = {name: verdict for name, verdict in verdicts.items() if verdict}
+    for kind, word in zip(KINDS, ("caught", "accepted", "repelled")):
+        mine = [student for student, case in chosen.items() if case.kind == kind]
+        good = sum(student not in failed for student in mine)
+        print(f"{kind} {word}: {good} of {len(mine)}")
+    for name, verdict in failed.items():
+        print(f"  {name}: {verdict}")
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
