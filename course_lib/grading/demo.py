@@ -18,6 +18,7 @@ class Mutant:
     old, new  text that is replaced in it
     then      another replacement
     says      what the finding must contain
+    also      another exercise that may fall with it, such as one that uses this one's network
     """
 
     name: str
@@ -26,6 +27,7 @@ class Mutant:
     new: str
     says: str
     then: tuple[str, str] = ("", "")
+    also: str = ""
 
     def change(self, source: str) -> str:
         """Return the answer with the fault in it."""

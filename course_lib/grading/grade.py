@@ -109,12 +109,12 @@ def answer_probes(
 
     Raises  Ended if the sandbox does not survive it
     """
-    found: dict[str, None] = {}  # an ordered set
+    found: dict[str, float] = {}  # what each finding costs, in their order
     for probe in exercise.probes(generator):
         began = time.monotonic()
         finding, errors = put(session, probe, int(generator.integers(2**31)), limits.call)
         if finding:
-            found[finding] = None
+            found[finding] = getattr(finding, "costs", 1.0)
         mark.evidence.append(
             {
                 "functions": [call.function for call in probe.calls],
@@ -124,7 +124,7 @@ def answer_probes(
             }
         )
     mark.findings, mark.state = list(found), "graded"
-    mark.score = 0.0 if found else mark.points
+    mark.score = round(mark.points * max(0.0, 1.0 - sum(found.values())), 2)
 
 
 def put(

@@ -126,13 +126,24 @@ class Probe:
     judge: Judge
 
 
+class Partial(str):
+    """A finding that costs a share of an exercise's points, where others cost all of them."""
+
+    costs: float
+
+    def __new__(cls, finding: str, costs: float) -> "Partial":
+        self = super().__new__(cls, finding)
+        self.costs = costs
+        return self
+
+
 @dataclass(frozen=True)
 class Exercise:
     """What earns points.
 
     id       grade_id of the cell with the student's answer
     title    as in the notebook
-    points   given if every probe is answered rightly
+    points   given if every probe is answered rightly; a Partial finding costs a share of them
     probes   makes the probes from a random generator
     """
 
