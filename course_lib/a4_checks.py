@@ -1,0 +1,275 @@
+"""The clinic of assignment a4_diagnosis: it runs a program, shows its symptoms, and checks a mend.
+
+A program is handed over as functions: ``loss(net, x0, y, t, eps, u)`` and
+``sample(net, x, y, noise)``. The clinic brings the data, the network and the optimizer, all of
+them healthy. What it says of a mended program is what it measured; it knows the name of no fault.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from course_lib import models, plotting
+from course_lib.hints import require, shaped
+
+T = 25
+"""The last time of every program of the assignment."""
+BLUR = 0.05  # standard deviation of a cluster
+CENTRES = math.sqrt(2) * torch.tensor(
+    [[math.cos(k * math.pi / 4), math.sin(k * math.pi / 4)] for k in range(8)]
+)
+"""(8, 2) centres of the clusters; centre k has the label k % 4."""
+
+
+class Fault(IntEnum):
+    """What can be wrong with a program; the assignment's text explains each name."""
+
+    CLIPPED_WITHOUT_RECOMPUTING = 1
+    DEAD_TIME_EMBEDDING = 2
+    GUIDANCE_COUNTED_FROM_ZERO = 3
+    LABELS_NEVER_DROPPED = 4
+    LABELS_SHUFFLED = 5
+    LEARNING_RATE_TOO_HIGH = 6
+    NO_NOISE_BETWEEN_STEPS = 7
+    NOISE_AT_LAST_STEP = 8
+    OFF_BY_ONE_IN_T = 9
+    ONE_TIME_FOR_THE_BATCH = 10
+    PIXELS_0_TO_255 = 11
+    SCHEDULE_MISMATCH = 12
+    SIGNAL_LEFT_AT_T = 13
+    UNIFORM_NOISE = 14
+
+
+@dataclass(frozen=True)
+class Symptoms:
+    """What one run of a program shows.
+
+    losses      of every training step
+    by_time     (T,) loss at each t = 1 … T, on data that were not trained on
+    data        (N, D) data as the program prepares them, with their labels (N,)
+    drawn       (N, D) samples, asked for by the labels of the data
+    unlabelled  (N, D) samples without a label
+    """
+
+    losses: Sequence[float]
+    by_time: Tensor
+    data: Tensor
+    labels: Tensor
+    drawn: Tensor
+    unlabelled: Tensor
+
+
+class Patient:
+    """A program with clusters of points for data: eight of them, and four labels.
+
+    loss, sample  the program's functions
+    others        other functions that these two call
+    """
+
+    steps, batch, lr, count = 600, 256, 4e-3, 800
+
+    def __init__(self, loss: Callable, sample: Callable, *others: Callable) -> None:
+        self.loss, self.sample, self.others = loss, sample, others
+
+    def functions(self) -> tuple[Callable, ...]:
+        """Return all functions of the program."""
+        return (self.loss, self.sample, *self.others)
+
+    def network(self) -> nn.Module:
+        """Return a fresh network."""
+        return models.PointMLP(2, width=64, num_classes=4)
+
+    def data(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return n points (n, 2) and their labels (n,)."""
+        cluster = torch.arange(n) % 8
+        x0 = CENTRES[cluster] + BLUR * torch.randn(n, 2, generator=generator)
+        return x0, cluster % 4
+
+    @functools.cached_property
+    def symptoms(self) -> Symptoms:
+        """Train a network by the program's loss, and sample by its sampler; seconds, and once."""
+        g = torch.Generator().manual_seed(0)
+        torch.manual_seed(0)
+        net, (x0, y) = self.network(), self.data(4000, g)
+        losses = self._train(net, x0, y, g)
+        held, labels = self.data(self.count, g)
+        with torch.no_grad():
+            by_time = torch.stack([self._loss_at(net, held, labels, t) for t in range(1, T + 1)])
+            start = torch.randn(held.shape, generator=g)
+            noise = torch.randn(T + 1, *held.shape, generator=g)
+            drawn, free = (
+                shaped(self.sample(net, start, label, noise), tuple(held.shape), "The sample")
+                for label in (labels, torch.full_like(labels, models.NO_LABEL))
+            )
+        return Symptoms(losses, by_time, held, labels, drawn.float(), free.float())
+
+    def _train(self, net: nn.Module, x0: Tensor, y: Tensor, g: torch.Generator) -> list[float]:
+        """Train a network; return the loss of every step."""
+        optimizer = torch.optim.Adam(net.parameters(), lr=self.lr)
+        falling = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, self.steps)
+        losses = []
+        for _ in range(self.steps):
+            rows = torch.randint(len(x0), (self.batch,), generator=g)
+            t = torch.randint(1, T + 1, rows.shape, generator=g)
+            eps = torch.randn(x0[rows].shape, generator=g)
+            u = torch.rand(rows.shape, generator=g)
+            loss = self.loss(net, x0[rows], y[rows], t, eps, u)
+            require(loss.shape == (), "The loss should be one number.")
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            falling.step()
+            losses.append(loss.item())
+        return losses
+
+    def _loss_at(self, net: nn.Module, x0: Tensor, y: Tensor, t: int) -> Tensor:
+        """Return the program's loss at one time, with the same noise at all times."""
+        g = torch.Generator().manual_seed(1)
+        eps = torch.randn(x0.shape, generator=g)
+        return self.loss(net, x0, y, torch.full(y.shape, t), eps, torch.ones(y.shape))
+
+    def show(self) -> Figure:
+        """Draw both losses, the data, and samples with and without labels."""
+        s = self.symptoms
+        figure, axes = plt.subplots(1, 5, figsize=(13, 2.7), layout="constrained")
+        axes[0].plot(s.losses, lw=0.6)
+        axes[0].set(title="loss", xlabel="training step", yscale="log")
+        axes[1].plot(range(1, T + 1), s.by_time, marker="o", ms=3)
+        axes[1].set(title="loss by time", xlabel="t", yscale="log")
+        titles = ("data", "asked for by label", "without a label")
+        for ax, title, x in zip(axes[2:], titles, (s.data, s.drawn, s.unlabelled)):
+            self._draw(ax, x, s.labels if title != titles[2] else None)
+            ax.set_title(title, fontsize=10)
+        return figure
+
+    def _draw(self, ax: plt.Axes, x: Tensor, y: Tensor | None) -> None:
+        """Draw points, coloured by the label that was asked for."""
+        ax.scatter(*x.T, s=2, c="tab:blue" if y is None else y, cmap="tab10", vmin=0, vmax=9)
+        lim = plotting.LIMIT
+        ax.set(xlim=(-lim, lim), ylim=(-lim, lim), aspect="equal", xticks=[], yticks=[])
+
+    def check(self) -> str:
+        """Compare the samples with the data; return a sentence about them.
+
+        Raises  AssertionError that tells what is still to be seen
+        """
+        s = self.symptoms
+        centre = torch.cdist(s.drawn, CENTRES).argmin(1)
+        right = (centre % 4 == s.labels).double().mean()
+        require(right > 0.97, f"Only {right:.0%} of the samples lie where their label does.")
+        usual = _spread(s.data)
+        for name, x in (("with", s.drawn), ("without", s.unlabelled)):
+            spread, far = _spread(x), x.norm(dim=1).mean() / math.sqrt(2)
+            require(
+                0.5 * usual < spread < 1.4 * usual,
+                f"Samples {name} labels lie {spread:.2f} from the nearest centre on average, and "
+                f"data {usual:.2f}.",
+            )
+            require(
+                abs(far - 1) < 0.03,
+                f"Samples {name} labels lie {far:.2f} times as far out as the data.",
+            )
+        return f"samples lie {_spread(s.drawn):.2f} from the nearest centre, data {usual:.2f}"
+
+
+class Scans(Patient):
+    """A program with scanned digits for data: 8×8 pixels, and ten labels.
+
+    prepare  the program's function from bytes (N, 64), 0 … 255, to x0
+    """
+
+    steps, batch, lr, count = 700, 128, 2e-3, 300
+
+    def __init__(self, loss: Callable, sample: Callable, prepare: Callable) -> None:
+        super().__init__(loss, sample, prepare)
+        self.prepare = prepare
+
+    def network(self) -> nn.Module:
+        """Return a fresh network."""
+        return models.PointMLP(64, width=192, num_classes=10)
+
+    def data(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return the scans that are trained on, or n others, prepared, and their labels."""
+        from sklearn.datasets import load_digits  # a second to import, and points do without
+
+        scans = load_digits()
+        raw = torch.from_numpy(scans.images).reshape(-1, 64).mul(255 / 16).round().byte()
+        rows = slice(n) if n < 1000 else slice(self.count, None)
+        x0 = shaped(self.prepare(raw[rows]), tuple(raw[rows].shape), "x0").float()
+        return x0, torch.from_numpy(scans.target)[rows].long()
+
+    def _draw(self, ax: plt.Axes, x: Tensor, y: Tensor | None) -> None:
+        """Draw the first images in rows, as bytes of the course's range."""
+        sheet = plotting.tile(x[:64].reshape(-1, 1, 8, 8), 8)
+        ax.imshow(sheet[..., 0], cmap="gray", vmin=0, vmax=255)
+        ax.set_axis_off()
+
+    def check(self) -> str:
+        """Compare the samples with the nearest scans; return a sentence about them.
+
+        Raises  AssertionError that tells what is still to be seen
+        """
+        s = self.symptoms
+        known, labels = self.data(1797, torch.Generator())
+        usual = torch.cdist(s.data, known).min(1).values.mean()
+        for name, x in (("with", s.drawn), ("without", s.unlabelled)):
+            far = torch.cdist(x, known).min(1).values.mean() / usual
+            require(
+                far < 1.5,
+                f"Samples {name} labels are {far:.1f} times as far from the nearest scan as data.",
+            )
+        read = labels[torch.cdist(s.drawn, known).argmin(1)]
+        right = (read == s.labels).double().mean()
+        require(right > 0.8, f"Only {right:.0%} of the samples look like their label.")
+        low, high = known.min(), known.max()
+        require(
+            low == -1 and high == 1,
+            f"x0 runs from {low:.2f} to {high:.2f}; in this course, images run from −1 to 1.",
+        )
+        return f"{right:.0%} of the samples look like their label"
+
+
+def _spread(x: Tensor) -> float:
+    """Return the mean distance of points (N, 2) from the nearest centre."""
+    return torch.cdist(x, CENTRES).min(1).values.mean().item()
+
+
+def curve(loss_by_time: Callable) -> None:
+    """Check the loss by time on errors that anybody can average."""
+    t, error = torch.tensor([3, 1, 3, 2, 1, 3]), torch.tensor([4.0, 1.0, 6.0, 7.0, 3.0, 5.0])
+    found = shaped(loss_by_time(error, t, 3), (3,), "The loss by time, for T = 3")
+    require(found.argmax() == 1, "The largest error belongs to t = 2, the second entry.")
+    require(found[1] == 7, "t = 2 occurs once: its entry should be that error.")
+    require(found[0] == 2, "t = 1 occurs with the errors 1 and 3: its entry should be their mean.")
+    require(found[2] == 5, "t = 3 occurs three times: its entry should be the mean.")
+    print("✓ Every time has the mean of its own errors.")
+
+
+def named(name: Callable) -> None:
+    """Check that a diagnosis is one of the names; whether it is right is not known here."""
+    answer = name()
+    require(
+        isinstance(answer, Fault),
+        "Return one of the names of the list, such as Fault.UNIFORM_NOISE.",
+    )
+    print("✓ That is a name of the list. Whether it is the right one, the grader knows.")
+
+
+def discharge(patient: Patient, *functions: Callable) -> None:
+    """Run a mended program, and look whether its symptoms are gone.
+
+    patient    as it came in
+    functions  those of the program, in the same order, as they are now
+    Raises     NotImplementedError  if none of them has changed
+               AssertionError       if there is still something to be seen
+    """
+    if all(new is old for new, old in zip(functions, patient.functions(), strict=True)):
+        raise NotImplementedError("The program is as it came in.")
+    print(f"✓ Well again: {type(patient)(*functions).check()}.")
