@@ -30,11 +30,11 @@ MUTANTS = [
     Mutant(
         "all labels dropped",
         "ex1b_mend",
-        "y.masked_fill(u < 0.1, -1)",
+        "y.masked_fill(u < 0.2, -1)",
         "torch.full_like(y, -1)",
         says="Every label",
     ),
-    Mutant("label 0 for none", "ex1b_mend", "u < 0.1, -1", "u < 0.1, 0", says="label 0"),
+    Mutant("label 0 for none", "ex1b_mend", "u < 0.2, -1", "u < 0.2, 0", says="label 0"),
     # 2. an off-by-one in t
     Mutant("mismatch suspected", "ex2a_name", "OFF_BY_ONE_IN_T", "SCHEDULE_MISMATCH", "two"),
     Mutant(
@@ -111,7 +111,7 @@ def loss_by_time(error, t, T):
         """
 def loss_1(net, x0, y, t, eps, u):
     y = y.clone()
-    y[u < 0.1] = -1
+    y[u < 0.2] = -1
     a = alpha_bar_1[t].unsqueeze(1)
     return F.mse_loss(net(a ** 0.5 * x0 + (1 - a) ** 0.5 * eps, t, y), eps)
 """,

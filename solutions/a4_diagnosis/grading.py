@@ -204,8 +204,8 @@ class Batch:
         ]
 
     def loss(self, table: Array, dropped: Array | None = None, **options) -> Array:
-        """Return the loss, with a tenth of the labels dropped unless said otherwise."""
-        dropped = self.u < 0.1 if dropped is None else dropped
+        """Return the loss, with a fifth of the labels dropped unless said otherwise."""
+        dropped = self.u < 0.2 if dropped is None else dropped
         return loss(self.net, self.x0, self.y, self.t, self.eps, dropped, table, **options)
 
     def walk(self, table: Array, **options) -> Array:
@@ -224,21 +224,21 @@ def program_1(rng: Generator):
         walked, none = b.walk(COSINE), np.zeros(len(b.u), bool)
         wrongs = [
             (AS_IT_CAME, (b.loss(COSINE, none), walked)),
-            ("Every label is dropped; a tenth of them should be.", (b.loss(COSINE, ~none), None)),
+            ("Every label is dropped; a fifth of them should be.", (b.loss(COSINE, ~none), None)),
             (
                 "A dropped label becomes label 0; −1 means that there is none.",
                 (b.loss(COSINE, none=0), None),
             ),
             (
-                "Nine labels in ten are dropped, and one is kept.",
-                (b.loss(COSINE, b.u >= 0.1), None),
+                "Four labels in five are dropped, and one is kept.",
+                (b.loss(COSINE, b.u >= 0.2), None),
             ),
             (
                 "One draw decides for the whole batch: each label has its own.",
-                (b.loss(COSINE, ~none if b.u[0] < 0.1 else none), None),
+                (b.loss(COSINE, ~none if b.u[0] < 0.2 else none), None),
             ),
         ]
-        rights = [(b.loss(COSINE, dropped), walked) for dropped in (b.u < 0.1, b.u > 0.9)]
+        rights = [(b.loss(COSINE, dropped), walked) for dropped in (b.u < 0.2, b.u > 0.8)]
         yield Probe(b.calls(1), mended(("loss_1", "sample_1"), rights, wrongs))
 
 
@@ -275,7 +275,7 @@ def program_3(rng: Generator):
     for b in batches(rng):
         raw = rng.integers(0, 256, (5, 64))
         raw[0, :2] = 0, 255
-        rest = (b.loss(COSINE, b.u > 0.9), b.walk(COSINE, variance=beta))
+        rest = (b.loss(COSINE, b.u > 0.8), b.walk(COSINE, variance=beta))
         wrongs = [
             (AS_IT_CAME, (*rest, raw)),
             ("x0 runs from 0 to 1; images run from −1 to 1.", (None, None, raw / 255)),
