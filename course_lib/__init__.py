@@ -8,7 +8,7 @@ t = 0 (data) with the help of a denoiser. Imports run strictly downwards:
     level 1   predictions, judge, spacings
     level 2   oracle, guidance, samplers, training
     level 3   solvers, metrics, evaluation, plotting, recipes, grading
-    level 4   checks, a1_checks, a3_checks, widgets, checkpoints
+    level 4   checks, a1_checks, a2_checks, a3_checks, widgets, checkpoints
     level 5   cli
 """
 

@@ -1,0 +1,385 @@
+"""What assignment a2_mnist_ddpm is checked with: each check says what is wrong, never the answer.
+
+The visible checks print "✓ …" or raise an AssertionError with a hint. The functions above them
+watch a student's classes at work and return what they saw, for the checks and for the grader.
+"""
+
+import base64
+import textwrap
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import NamedTuple
+
+import safetensors.torch
+import torch
+from IPython import get_ipython
+from torch import Tensor, nn
+
+from course_lib import evaluation, fidelity, samplers, schedules
+from course_lib.data import digits
+from course_lib.hints import require, shaped
+from course_lib.judge import in_batches, shipped
+from course_lib.predictions import EPS, Denoiser
+
+NOISE_STEPS = 500
+"""T of the model that is handed in."""
+STEPS = 25  # of the deterministic sampler that draws with it
+HARDEST = {50: 0.5, 200: 0.2, 400: 0.1}
+"""What a trained model's mean squared error of the noise must stay below, at three times."""
+GOOD, FAIR = 12.0, 40.0
+"""The Fréchet distances, n = 200, below which samples earn all points for quality, or some."""
+
+
+# --- a network, and a process --------------------------------------------------------------------
+
+
+def shaken(model: nn.Module) -> nn.Module:
+    """Move every weight a little at random, so that a layer that starts at zero takes part."""
+    with torch.no_grad():
+        for weights in model.parameters():
+            fan_in = weights[0].numel() if weights.ndim > 1 else 1
+            weights.add_(0.5 * torch.randn_like(weights) / fan_in**0.5)
+    return model.eval()
+
+
+@torch.no_grad()
+def answers(network: Callable, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Ask a new network about a batch twice, and then about each image alone.
+
+    network  class such as DiffusionModel, called with the size and the channels of an image
+    x, t     (B, C, H, H) images and (B,) times
+    Returns  three answers, which should be the same, each shaped like x
+    """
+    model = shaken(network(x.shape[-1], x.shape[1]))
+    alone = [model(x[i : i + 1], t[i : i + 1]) for i in range(len(x))]
+    return model(x, t), model(x, t), torch.cat(alone)
+
+
+def copies(network: Callable, x: Tensor, t: Tensor, steps: int = 60) -> Tensor:
+    """Let a new network learn to copy pure noise, and return its copy of x.
+
+    Where little of the image is left, copying is nearly all that a guess of the noise must do.
+    steps    of training, 16 images each
+    Returns  shaped like x (B, C, H, H)
+    """
+    model = network(x.shape[-1], x.shape[1])
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    for _ in range(steps):
+        noise, times = torch.randn(16, *x.shape[1:]), torch.randint(1, 1000, (16,))
+        loss = (model(noise, times) - noise).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        return model.eval()(x, t)
+
+
+class StandIn(nn.Module):
+    """Takes the place of DiffusionModel: guesses ``scale x + slope t/100 + shift``, and notes it.
+
+    The last one made is ``StandIn.last``, and its last question is ``asked``, a pair (x, t).
+    """
+
+    last: "StandIn"
+
+    def __init__(self, image_size: int, channels: int) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.tensor([0.6, 0.3, -0.2]))
+        self.asked: tuple[Tensor, Tensor] | None = None
+        StandIn.last = self
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """Return the guess, shaped like x (B, C, H, W), for times t (B,)."""
+        scale, slope, shift = self.weights
+        t = torch.as_tensor(t).expand(len(x))
+        self.asked = x.detach().clone(), t.clone()
+        return scale * x + slope * t.to(x)[:, None, None, None] / 100 + shift
+
+
+def process(names: dict, x: Tensor, noise_steps: int) -> object:
+    """Make a DiffusionProcess for images like x (B, C, H, H), with the stand-in as its network.
+
+    names  of the notebook: ``globals()``
+    """
+    own = names.get("DiffusionModel")
+    names["DiffusionModel"] = StandIn
+    try:
+        return names["DiffusionProcess"](x.shape[-1], x.shape[1], noise_steps)
+    finally:
+        names["DiffusionModel"] = own
+
+
+class Observed(NamedTuple):
+    """What was seen of N training steps on one batch x (B, C, H, W).
+
+    loss     (N,)
+    floats   (N,) whether the loss was a Python float
+    x_t, t   (N, B, C, H, W) and (N, B): what the network was shown
+    weights  (N + 1, 3) of the stand-in, before the first step and after each
+    grads    (N, 3) that were left after each step, zero if they were cleared
+    """
+
+    loss: Tensor
+    floats: Tensor
+    x_t: Tensor
+    t: Tensor
+    weights: Tensor
+    grads: Tensor
+
+
+def observe(names: dict, x: Tensor, noise_steps: int, count: int) -> Observed:
+    """Watch ``train_step`` of a new process ``count`` times.
+
+    Raises  ValueError if it does not ask the network
+    """
+    made = process(names, x, noise_steps)
+    network, rows = StandIn.last, []
+    weights = [network.weights.detach().clone()]
+    for _ in range(count):
+        loss = made.train_step(x)
+        if network.asked is None:
+            raise ValueError("train_step() does not ask the network that DiffusionModel made")
+        grad, value = network.weights.grad, float(torch.as_tensor(loss).detach())
+        grad = torch.zeros(3) if grad is None else grad.clone()
+        rows.append((torch.tensor(value), torch.tensor(type(loss) is float), *network.asked, grad))
+        weights.append(network.weights.detach().clone())
+    loss, floats, x_t, t, grads = (torch.stack(column) for column in zip(*rows))
+    return Observed(loss, floats, x_t, t, torch.stack(weights), grads)
+
+
+# --- a trained model -----------------------------------------------------------------------------
+
+
+def pack(model: nn.Module) -> str:
+    """Write the weights of a network as text, rounded to half precision."""
+    halves = {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in model.state_dict().items()
+    }
+    data = safetensors.torch.save(halves)
+    return "\n".join(textwrap.wrap(base64.b64encode(data).decode(), 96))
+
+
+def unpack(text: str) -> dict[str, Tensor]:
+    """Read weights that ``pack`` has written, for ``model.load_state_dict``."""
+    tensors = safetensors.torch.load(base64.b64decode("".join(text.split())))
+    return {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in tensors.items()
+    }
+
+
+def keep(model: nn.Module) -> None:
+    """Put the weights of a network into a new cell below this one, as ``WEIGHTS = …``.
+
+    Raises  RuntimeError outside of a notebook
+    """
+    shell = get_ipython()
+    if shell is None:
+        raise RuntimeError("There is no notebook here to put a cell into: print pack(model).")
+    text = pack(model)
+    shell.set_next_input(f'WEIGHTS = """\n{text}\n"""')
+    print(
+        f"{len(text) / 1e6:.2f} MB of text are in a new cell below; the notebook says what to do "
+        "with them. If your editor shows no new cell, print(checks.pack(network)) and copy that."
+    )
+
+
+@torch.no_grad()
+def draw(model: Callable, x: Tensor) -> Tensor:
+    """Draw images with a trained network, the same ones whenever the noise is the same.
+
+    model    called as ``model(x_t, t)``, trained with the linear schedule and T = NOISE_STEPS
+    x        (B, 1, 28, 28) standard normal noise
+    Returns  (B, 1, 28, 28) in [-1, 1], after STEPS steps of DDIM, with x0 clipped
+    See      Song et al. 2021 (arXiv:2010.02502), Eq. 12; assignment a3
+    """
+    schedule = schedules.linear(NOISE_STEPS)
+    denoiser = Denoiser(lambda x_t, t, y: model(x_t, t), schedule, EPS, clip=True)
+    return samplers.last(samplers.ddim(denoiser, x, schedule, steps=STEPS)).clamp(-1, 1)
+
+
+@cache
+def references() -> Mapping[str, Tensor]:
+    """Return the judge's features (N, 128) of real images of both data sets."""
+    small = in_batches(shipped().features, digits().x_train[:3000])
+    return {"mnist": evaluation.reference().features, "digits": small}
+
+
+def quality(x: Tensor) -> float:
+    """Return the Fréchet distance of images x (N, 1, 28, 28) to real ones.
+
+    It is the smaller of the distances to MNIST and to the embedded digits, since a model may
+    have been trained with either. It depends on N.
+    """
+    features = in_batches(shipped().features, x)
+    return min(fidelity.frechet(real, features) for real in references().values())
+
+
+def noisy_digits(count: int, t: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Return real digits that no model was trained with, at time t, and the noise in them."""
+    x0, generator = digits().x_test[:count], torch.Generator().manual_seed(seed + t)
+    eps = torch.randn(x0.shape, generator=generator)
+    return schedules.linear(NOISE_STEPS).add_noise(x0, t, eps), eps
+
+
+# --- the visible checks --------------------------------------------------------------------------
+
+
+def network(names: dict) -> None:
+    """Check DiffusionModel, fresh from its class, on the sizes that the text names."""
+    build = names["DiffusionModel"]
+    torch.manual_seed(0)
+    model = build(28, 1)
+    x, t = torch.randn(4, 1, 28, 28), torch.randint(0, 1000, (4,))
+    shaped(model(x, t), (4, 1, 28, 28), "The guess for (4, 1, 28, 28)")
+    shaped(build(32, 3)(torch.randn(2, 3, 32, 32), t[:2]), (2, 3, 32, 32), "In colour, the guess")
+    together, again, alone = (shaped(a, (4, 1, 28, 28), "The guess") for a in answers(build, x, t))
+    require(
+        torch.allclose(together, again, rtol=1e-3, atol=1e-4),
+        "The same question gets two different answers, with the network in eval mode.",
+    )
+    require(
+        torch.allclose(together, alone, rtol=1e-2, atol=1e-3),
+        "An image gets another answer in a batch than alone: its answer may depend on its own "
+        "pixels and its own t only.",
+    )
+    same = x[:1].expand(4, -1, -1, -1)
+    told = answers(build, same, torch.tensor([0, 40, 400, 999]))[2]
+    moves = (told[1:] - told[:-1]).square().mean((1, 2, 3)).sqrt() / told.std()
+    require(moves.min() > 1e-6, "The answer is the same at different times: where does t end up?")
+    noise = torch.randn(8, 1, 16, 16)
+    copy = shaped(copies(build, noise, torch.full((8,), 700)), (8, 1, 16, 16), "The guess")
+    require(copy.min() < 0, "The answers are never negative; noise has both signs.")
+    require(copy.abs().max() > 1, "The answers stay within [-1, 1]; noise does not.")
+    off = (copy - noise).square().mean()
+    require(
+        off < 0.3,
+        f"In sixty steps of training your network has not learned to copy an image: the error is "
+        f"{off:.2f} of what guessing zero would give. Do fine details reach the output?",
+    )
+    print("✓ DiffusionModel heeds the image and the time, and keeps fine detail.")
+
+
+def training(names: dict) -> None:
+    """Check add_noise and train_step of DiffusionProcess, with a stand-in for the network."""
+    torch.manual_seed(0)
+    T, x = 100, torch.rand(16, 1, 16, 16) * 2 - 1
+    made = process(names, x, T)
+
+    def jump(images: Tensor, t: int | Tensor) -> tuple[Tensor, Tensor]:
+        t = torch.full((len(images),), t) if isinstance(t, int) else t
+        pair = made.add_noise(images, t)
+        require(len(pair) == 2, "add_noise should return two tensors.")
+        return tuple(
+            shaped(a, tuple(images.shape), f"{name} of add_noise")
+            for a, name in zip(pair, ("The first result", "The second result"))
+        )
+
+    clean, _ = jump(x, 0)
+    require(torch.allclose(clean.float(), x, atol=1e-5), "At t = 0 the image should stay clean.")
+    noisy, noise = jump(x, T)
+    require((noisy - noise).std() < 0.1, f"At t = T = {T} there should be little but noise.")
+    require((noise.std() - 1).abs() < 0.1, "The noise should have standard deviation 1.")
+    require(noise.mean().abs() < 0.1, "The noise should have mean 0.")
+    require(not torch.equal(noise, jump(x, T)[1]), "Every call should draw new noise.")
+    t = torch.arange(16) * 6 + 4
+    (noisy, noise), flat = jump(torch.ones(16, 1, 16, 16), t), (16, -1)
+    require(not torch.equal(noise[0], noise[1]), "Each image should have noise of its own.")
+    spread = noisy.reshape(flat).std(1)
+    require(spread[-1] - spread[0] > 0.3, "All times give the same noise.")
+    require((spread.diff() > -0.3).all(), "The later the time, the more noise there should be.")
+    mix = torch.stack([torch.ones(16, 256).double(), noise.reshape(flat)], dim=2)
+    parts = torch.linalg.lstsq(mix, noisy.reshape(16, 256, 1)).solution.squeeze(2)
+    rest = (mix @ parts[:, :, None]).squeeze(2) - noisy.reshape(flat)
+    require(rest.abs().max() < 1e-3, "An image is not one mixture of itself and its own noise.")
+    require(
+        (parts.square().sum(1) - 1).abs().max() < 1e-3,
+        "The variance is not kept: the squares of the two scales should add up to 1.",
+    )
+    T = 25
+    seen = observe(names, x, T, 40)
+    require(seen.floats.all(), "train_step should return a Python float: item() makes one.")
+    require(len(seen.t[0].unique()) > 1, "Each image of a batch should have a time of its own.")
+    require(seen.t.min() > 0, "The network was told t = 0: there is no noise to be learned.")
+    require(seen.t.max() <= T, f"The network was told t = {int(seen.t.max())}, though T = {T}.")
+    require(len(seen.t.unique()) == T, f"Some of the times 1, …, {T} are never drawn.")
+    require(not torch.equal(seen.x_t[0], x), "The network should see noisy images.")
+    moved = seen.weights[1] - seen.weights[0]
+    require(moved.any(), "After train_step the weights are what they were.")
+    _training_loss(torch.as_tensor(process(names, x, T).alpha_bar).double(), x, seen)
+    print("✓ DiffusionProcess mixes in the right noise, and learns from it.")
+
+
+def _training_loss(table: Tensor, x: Tensor, seen: Observed) -> None:
+    """Check losses and gradients with what the stand-in must have guessed; table is alpha_bar."""
+    require(table.shape == (26,), "alpha_bar should have T + 1 entries, from t = 0 to t = T.")
+    for i in range(len(seen.loss)):
+        share = table[seen.t[i].long()][:, None, None, None]
+        eps = (seen.x_t[i].double() - share.sqrt() * x) / (1 - share).sqrt()
+        scale, slope, shift = seen.weights[i].double()
+        guess = scale * seen.x_t[i] + slope * seen.t[i][:, None, None, None] / 100 + shift
+        error = guess - eps
+        require(
+            (error.square().mean() - seen.loss[i]).abs() < 1e-2 * seen.loss[i].abs() + 1e-4,
+            "The loss is not the mean of the squared differences between guess and noise.",
+        )
+        inputs = (seen.x_t[i], seen.t[i][:, None, None, None] / 100, torch.ones(()))
+        grad = torch.stack([(error * value).mean() for value in inputs]).float()
+        left, moved = seen.grads[i], seen.weights[1] - seen.weights[0]
+        require(
+            i > 0 or (moved * grad <= 0).all(), "The weights should move against the gradient."
+        )
+        require(
+            not left.any() or torch.cosine_similarity(left, grad, dim=0) > 0.98,
+            "The gradients of earlier steps are still there: they should be cleared every time.",
+        )
+
+
+def sampler(sample: Callable) -> None:
+    """Check DDPM's walk for data that are a single point, where the noise is known exactly."""
+    T, B, point = 60, 3000, torch.tensor([1.0, -0.5])
+    alpha_bar = schedules.linear(T).alpha_bar.float()
+    g = torch.Generator().manual_seed(0)
+    asked: list[tuple[Tensor, Tensor]] = []
+
+    def model(x: Tensor, t: Tensor) -> Tensor:
+        t = torch.as_tensor(t).expand(B)
+        asked.append((t, x))
+        share = alpha_bar[t][:, None]
+        return (x - share.sqrt() * point) / (1 - share).sqrt().clamp(min=1e-6)
+
+    start, noise = torch.randn(B, 2, generator=g), torch.randn(T + 1, B, 2, generator=g)
+    end = shaped(sample(model, alpha_bar, start, noise), (B, 2), "The sample")
+    times = [int(t[0]) for t, _ in asked]
+    require(len(times) == T, f"With T = {T} the network should be asked {T} times.")
+    require(times == list(range(T, 0, -1)), "The times should run from T down to 1.")
+    require(torch.equal(asked[0][1], start), "The network should first see the starting noise.")
+    middle = asked[T // 2][1]
+    share = alpha_bar[T - T // 2]
+    off = (middle.mean(0) - share.sqrt() * point).abs().max()
+    require(off < 0.1, "Half-way, the samples' mean is not where the forward process has it.")
+    spread = middle.std(0).mean() / (1 - share).sqrt()
+    require(spread < 1.1, f"Half-way, the samples spread {spread:.0%} as far as they should.")
+    require(spread > 0.9, f"Half-way, the samples spread only {spread:.0%} as far as they should.")
+    require((end - point).abs().mean() < 0.01, "The walk should end at the data, without noise.")
+    other = sample(model, alpha_bar, start, torch.zeros(T + 1, B, 2))
+    require(not torch.equal(asked[T // 2][1], asked[-T + T // 2][1]), "noise should be used.")
+    shaped(other, (B, 2), "The sample")
+    print("✓ With a perfect guess of the noise, every walk ends exactly at the data.")
+
+
+def trained(names: dict) -> None:
+    """Check a trained model, and print what the judge says of 200 of its images."""
+    model = names["trained_model"]()
+    for t in (50, 200, 400):
+        x_t, eps = noisy_digits(50, t)
+        with torch.no_grad():
+            guess = shaped(model(x_t, torch.full((50,), t)), (50, 1, 28, 28), "The guess")
+        off = (guess - eps).square().mean()
+        require(off < HARDEST[t], f"At t = {t} the error of the noise is {off:.2f}: train longer.")
+    noise = torch.randn(200, 1, 28, 28, generator=torch.Generator().manual_seed(1))
+    distance = quality(draw(model, noise))
+    require(distance < FAIR, f"The Fréchet distance is {distance:.1f}; from {FAIR} on it counts.")
+    level = "all points" if distance < GOOD else f"some points; below {GOOD} it would be all"
+    print(f"✓ Your model draws digits: Fréchet distance {distance:.1f} at n = 200, {level}.")

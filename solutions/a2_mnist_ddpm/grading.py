@@ -1,0 +1,491 @@
+"""What the grader asks about a2_mnist_ddpm, and what is right. Students never see this file."""
+
+import numpy as np
+import torch
+
+from course_lib import a2_checks
+from course_lib.data import digits
+from course_lib.fidelity import nearest
+from course_lib.grading.probes import Call, Exercise, Network, Partial, Probe, close, matches
+
+Array = np.ndarray
+Generator = np.random.Generator
+THIRD, HALF = 1 / 3, 1 / 2
+
+
+def single(values: Array) -> Array:
+    """Round to float32, which is what the student's function gets, and go on in float64."""
+    return np.asarray(values, np.float32).astype(np.float64)
+
+
+def normal(rng: Generator, *shape: int) -> Array:
+    """Standard normal numbers."""
+    return single(rng.standard_normal(shape))
+
+
+def table(T: int) -> Array:
+    """ᾱ of the linear schedule, (T + 1,)."""
+    return np.cumprod(1 - np.r_[0, 1000 / T * np.linspace(1e-4, 0.02, T)])
+
+
+def rms(x: Array) -> float:
+    """Root of the mean square."""
+    return float((x**2).mean() ** 0.5)
+
+
+# --- 1. the network ------------------------------------------------------------------------------
+
+
+def networks(rng: Generator):
+    """Fresh networks, with every weight moved a little, on images in grey and in colour."""
+    x, t = normal(rng, 1, 1, 28, 28).repeat(5, axis=0), np.array([999, 0, 250, 500, 30])
+    shared = []  # whether one t was used for all, which must not be counted twice
+
+    def heeded(outputs: list[Array], seen: dict) -> str | None:
+        finding = heeding(*outputs)
+        shared.append(finding is not None and "whole batch" in finding)
+        return finding
+
+    yield Probe([Call("asked_network", [x, t], [x.shape] * 3)], heeded)
+    for shape in ((4, 1, 28, 28), (2, 3, 32, 32)):
+        x, t = normal(rng, *shape), rng.integers(0, 1000, shape[0])
+        yield Probe(
+            [Call("asked_network", [x, t], [shape] * 3)],
+            lambda outputs, seen: None if any(shared) else mixing(*outputs),
+        )
+    yield reaching(rng)
+    noise, t = normal(rng, 8, 1, 16, 16), rng.integers(300, 1000, 8)
+    call = Call("asked_copy", [noise, t], [noise.shape])
+    yield Probe([call], lambda out, seen, noise=noise: copying(out[0], noise))
+
+
+def mixing(together: Array, again: Array, alone: Array) -> str | None:
+    """Whether a batch gets the answers that its images get alone, each time."""
+    if rms(together - again) > 1e-3 * rms(together):
+        return Partial(
+            "The same question gets different answers in eval mode: something is drawn at random.",
+            THIRD,
+        )
+    if rms(together - alone) > 1e-3 * rms(together):
+        return Partial(
+            "An image gets another answer in a batch than alone: images or times are mixed.", THIRD
+        )
+    return None
+
+
+def heeding(together: Array, again: Array, alone: Array) -> str | None:
+    """Whether one image gets different answers at different times."""
+    if rms(alone[1:] - alone[:-1]) < 1e-4 * rms(alone):
+        return Partial("The time does not reach the output: at every t the answer is one.", THIRD)
+    if rms(together[1:] - together[:-1]) < 1e-4 * rms(together):
+        return Partial("One t is used for the whole batch; every image has its own.", THIRD)
+    steps = [rms(a - b) / rms(alone) for i, a in enumerate(alone) for b in alone[:i]]
+    if min(steps) < 1e-6:
+        return Partial("Some times cannot be told from each other.", THIRD)
+    return mixing(together, again, alone)
+
+
+def reaching(rng: Generator) -> Probe:
+    """Whether an answer can depend on pixels that are far away.
+
+    A dot is moved by four pixels on an empty image. Normalization, which looks at the image as a
+    whole, sees no difference, so that only convolutions or attention can carry the news.
+    """
+    x = np.full((2, 1, 28, 28), -1.0)
+    x[0, 0, 12:14, 10:12] = x[1, 0, 12:14, 14:16] = 1.0
+    far = np.abs(np.arange(28) - 12.5) >= 9  # rows
+
+    def judge(outputs: list[Array], seen: dict) -> str | None:
+        one, other = outputs[0][:, 0]
+        if np.abs(one - other)[far].max() < 1e-4 * rms(one):
+            return Partial(
+                "Pixels nine apart know nothing of each other: go down to fewer pixels.", THIRD / 2
+            )
+        return None
+
+    t = np.full(2, int(rng.integers(100, 900)))
+    return Probe([Call("asked_network", [x, t], [x.shape] * 3)], judge)
+
+
+def copying(copy: Array, noise: Array) -> str | None:
+    """Whether a few steps of training are enough to hand noise through."""
+    if copy.min() >= 0:
+        return Partial("The answers are never negative, as after a ReLU; noise is.", THIRD)
+    if np.abs(copy).max() <= 1:
+        return Partial("The answers stay within [-1, 1], as after a tanh; noise does not.", THIRD)
+    if ((copy - noise) ** 2).mean() > 0.3:
+        return Partial(
+            "Sixty steps of training do not teach the network to copy an image: details get lost "
+            "on the way. Look at the skip connections.",
+            THIRD / 2,
+        )
+    return None
+
+
+# --- 2. the process ------------------------------------------------------------------------------
+
+
+def forward(x: Array, t: Array, eps: Array, alpha_bar: Array) -> Array:
+    """x_t in one jump."""
+    a = alpha_bar[t].reshape(-1, *[1] * (x.ndim - 1))
+    return a**0.5 * x + (1 - a) ** 0.5 * eps
+
+
+def processes(rng: Generator):
+    """The jump for two lengths, and then training; one fault of the jump costs its half only."""
+    blamed: list[str] = []
+    for T in (1000, int(rng.integers(60, 300))):
+        yield jump(rng, T, blamed)
+    yield steps(rng, 25, blamed)
+
+
+def jump(rng: Generator, T: int, blamed: list[str]) -> Probe:
+    """As many images as pixels in a row, so that nothing broadcasts by accident unnoticed."""
+    shape = (16, 1, 16, 16)
+    x, t = single(rng.uniform(-1, 1, shape)), np.r_[rng.integers(1, T, 14), T, 0]
+    call = Call("asked_jump", [x, t, T], [shape, shape], optional=True)
+
+    def judge(outputs: list, seen: dict) -> str | None:
+        finding = judge_jump(outputs, x, t, T)
+        if finding:
+            blamed.append(finding)
+        return finding and Partial(finding, HALF)
+
+    return Probe([call, call], judge)
+
+
+def judge_jump(outputs: list, x: Array, t: Array, T: int) -> str | None:
+    """Look at the noise, and then at how it was mixed in."""
+    noisy, noise, _, other = outputs
+    if noisy is None or other is None:
+        return "add_noise() is not written, stops with an error, or returns something else."
+    if close(noisy, x) and not close(noise, x):
+        return "add_noise() returns the images as they were."
+    if close(noise, other):
+        return "Every call draws the same noise."
+    if (fault := judge_noise(noise)) is not None:
+        return fault
+    alpha_bar = table(T)
+    a = alpha_bar[t].reshape(-1, 1, 1, 1)
+    before = alpha_bar[t - 1].reshape(a.shape)  # at t = 0 this is the last entry, as in Python
+    after = alpha_bar[np.minimum(t + 1, T)].reshape(a.shape)
+    beta = np.r_[0, np.linspace(1e-4, 0.02, T)]
+    short = np.cumprod(1 - beta)[t].reshape(a.shape)
+    row, column = alpha_bar[t].reshape(1, -1), alpha_bar[t].reshape(-1, 1)
+
+    def mixed(share: Array) -> Array:
+        return share**0.5 * x + (1 - share) ** 0.5 * noise
+
+    wrongs = [
+        ("The schedule is not multiplied by 1000/T, so that it ends too early.", mixed(short)),
+        ("ᾱ is broadcast along the wrong dimension: it needs the shape (B, 1, 1, 1).", mixed(row)),
+        (
+            "ᾱ is broadcast along the wrong dimension: it needs the shape (B, 1, 1, 1).",
+            mixed(column),
+        ),
+        ("The square roots are missing: ᾱ mixes variances.", a * x + (1 - a) * noise),
+        ("The square root of the signal scale is missing.", a * x + (1 - a) ** 0.5 * noise),
+        ("The square root of the noise scale is missing.", a**0.5 * x + (1 - a) * noise),
+        ("The noise scale is 1 − √ᾱ.", a**0.5 * x + (1 - a**0.5) * noise),
+        ("Signal and noise are swapped.", (1 - a) ** 0.5 * x + a**0.5 * noise),
+        ("The noise is subtracted.", a**0.5 * x - (1 - a) ** 0.5 * noise),
+        ("One t is used for the whole batch; every image has its own.", mixed(a[0])),
+        ("alpha_bar is read one entry too early: it has an entry for t = 0.", mixed(before)),
+        ("alpha_bar is read one entry too late.", mixed(after)),
+        (
+            "β_t of one step is used in the place of all steps together, 1 − ᾱ_t.",
+            mixed(1 - (1000 / T * beta)[t].reshape(a.shape)),
+        ),
+    ]
+    judge = matches(
+        mixed(a),
+        wrongs=wrongs,
+        otherwise="The noisy images are not √ᾱ_t x + √(1 − ᾱ_t) ε with the ε beside them.",
+        atol=1e-3,
+    )
+    return judge([noisy], {})
+
+
+def judge_noise(eps: Array) -> str | None:
+    """Standard normal, and fresh for every image and pixel; eps (B, C, H, W)."""
+    n = eps.size
+    if close(eps[0], eps[1]):
+        return "Images share their noise; every image needs its own."
+    if close(eps[..., 0, :], eps[..., 1, :]) or close(eps[..., 0], eps[..., 1]):
+        return "Pixels share their noise; every pixel needs its own."
+    if abs(eps.mean()) > 7 / n**0.5:
+        return "The noise does not have mean 0: uniform numbers (rand) are not Gaussian (randn)."
+    if abs((eps**4).mean() / (eps**2).mean() ** 2 - 3) > 0.6:
+        return "The noise is not Gaussian: look for rand where randn is meant."
+    if abs(eps.std() - 1) > 7 / (2 * n) ** 0.5:
+        return "The noise does not have standard deviation 1."
+    return None
+
+
+def steps(rng: Generator, T: int, blamed: list[str]) -> Probe:
+    """Forty training steps, in which a stand-in with three weights notes what it is shown."""
+    N, shape = 40, (16, 1, 16, 16)
+    x = single(rng.uniform(-1, 1, shape))
+    shapes = [(N,), (N,), (N, *shape), (N, 16), (N + 1, 3), (N, 3)]
+
+    def judge(outputs: list, seen: dict) -> str | None:
+        finding = judge_steps(outputs, x, T, bool(blamed))
+        return finding and Partial(finding, HALF)
+
+    return Probe([Call("asked_training", [x, T, N], shapes, optional=True)], judge)
+
+
+def judge_steps(outputs: list, x: Array, T: int, blamed: bool) -> str | None:
+    """Look at the times, at the loss, and at what became of the weights.
+
+    blamed  whether add_noise is wrong already, which must not be counted twice
+    """
+    loss, floats, x_t, t, weights, grads = outputs
+    if loss is None:
+        return "train_step() is not written, stops with an error, or returns no number."
+    if not floats.all():
+        return "train_step() must return a Python float; item() makes one."
+    if (finding := judge_times(t, T)) is not None:
+        return finding
+    if close(x_t[0], x):
+        return "The network is shown clean images; it must see noisy ones."
+    if close(weights[1], weights[0]):
+        return "The weights do not move: backward() and the optimizer's step() belong together."
+    if not blamed and (finding := judge_losses(loss, x, x_t, t, weights, T)) is not None:
+        return finding
+    if not blamed:
+        eps = noise_in(x, x_t, t, T)
+        off = guesses(x_t, t, weights) - eps
+        inputs = (x_t, np.broadcast_to(t[:, :, None, None, None] / 100, x_t.shape), 0 * x_t + 1)
+        truth = np.stack([(off * value).mean((1, 2, 3, 4)) for value in inputs], axis=1)
+        if ((weights[1] - weights[0]) * truth[0] > 0).all():
+            return "The weights move along the gradient, and not against it."
+        length = np.linalg.norm(truth, axis=1) * np.linalg.norm(grads, axis=1)
+        left = length > 0
+        if (((truth * grads).sum(1)[left] / length[left]) < 0.98).any():
+            return "Gradients of earlier steps are added up: zero_grad() is missing."
+    return None
+
+
+def noise_in(x: Array, x_t: Array, t: Array, T: int) -> Array:
+    """The noise in x_t (N, B, C, H, W), if the times t (N, B) are true."""
+    a = table(T)[np.clip(t, 0, T).astype(int)][:, :, None, None, None]
+    return (x_t - a**0.5 * x) / np.maximum(1 - a, 1e-9) ** 0.5
+
+
+def guesses(x_t: Array, t: Array, weights: Array) -> Array:
+    """What the stand-in answers, with the weights (N + 1, 3) before each step."""
+    scale, slope, shift = (w[:, None, None, None, None] for w in weights[:-1].T)
+    return scale * x_t + slope * t[:, :, None, None, None] / 100 + shift
+
+
+def judge_losses(
+    loss: Array, x: Array, x_t: Array, t: Array, weights: Array, T: int
+) -> str | None:
+    """Explain the losses (N,) by what the network was shown."""
+    guess = guesses(x_t, t, weights)
+    axes = (1, 2, 3, 4)
+
+    def mean(values: Array) -> Array:
+        return values.mean(axes)
+
+    eps = noise_in(x, x_t, t, T)
+    off = guess - eps
+    if close(loss, mean(off**2), rtol=1e-2):
+        return None
+    count = x.size
+    wrongs = [
+        ("The error is summed; the loss is its mean over all pixels.", mean(off**2) * count),
+        (
+            "The error is summed over the pixels; the loss is the mean over all of them.",
+            mean(off**2) * count / len(x),
+        ),
+        ("This is the absolute error; the loss is the squared one.", mean(np.abs(off))),
+        ("A square root was taken of the loss.", mean(off**2) ** 0.5),
+        ("One half too many: the loss is the mean of the squares.", mean(off**2) / 2),
+        (
+            "The network is compared with the clean images; it guesses the noise.",
+            mean((guess - x) ** 2),
+        ),
+        ("The network is compared with the noisy images.", mean((guess - x_t) ** 2)),
+        (
+            "The network is told t − 1, and the noise is that of t.",
+            mean((guess - noise_in(x, x_t, t + 1, T)) ** 2),
+        ),
+        (
+            "The network is told t + 1, and the noise is that of t.",
+            mean((guess - noise_in(x, x_t, t - 1, T)) ** 2),
+        ),
+    ]
+    for finding, wrong in wrongs:
+        if close(loss, wrong, rtol=1e-2):
+            return finding
+    if (finding := judge_noise(eps[0])) is not None:
+        return "What the network sees is not √ᾱ_t x + √(1 − ᾱ_t) ε for the time that it is told."
+    return "This is not the mean of (guess − noise)², for the noise that is in the images."
+
+
+def judge_times(t: Array, T: int) -> str | None:
+    """Uniform on 1…T, each image its own; t (N, B)."""
+    if (t != np.round(t)).any():
+        return "The network must be told t itself, a whole number."
+    if all(len(np.unique(row)) == 1 for row in t):
+        return "One t is drawn for the whole batch; every image needs its own."
+    if t.min() == 0 and t.max() == T - 1:
+        return "The times that the network is told run from 0 to T − 1, where 1 to T is meant."
+    if t.min() == 0:
+        return "t = 0 is drawn; it is clean data, with no noise to be learned."
+    if t.min() < 0 or t.max() > T:
+        return "Some times lie outside 1…T."
+    counts = np.bincount(t.astype(int).ravel(), minlength=T + 1)[1:]
+    if counts[-1] == 0:
+        return "t = T is never drawn, but drawing starts there: look at randint's upper end."
+    if counts[0] == 0:
+        return "t = 1 is never drawn, though it is the last step of the way back."
+    if np.abs(counts - t.size / T).max() > 7 * (t.size / T) ** 0.5:
+        return "The times are not drawn uniformly."
+    return None
+
+
+# --- 3. the way back -----------------------------------------------------------------------------
+
+
+def back(
+    model, alpha_bar, x, noise, *, times=None, told=lambda t: t, draw=lambda t: t, step="posterior"
+):
+    """DDPM's walk; the options are for walks that go wrong."""
+    for t in range(len(alpha_bar) - 1, 0, -1) if times is None else times:
+        a, before = alpha_bar[t], alpha_bar[t - 1]
+        beta = 1 - a / before
+        tilde = beta * (1 - before) / (1 - a)
+        eps, z = model(x, told(t)), noise[draw(t)] if t > 1 else 0
+        pull, root = beta / (1 - a) ** 0.5, (1 - beta) ** 0.5
+        mean = (x - pull * eps) / root
+        x = {
+            "posterior": mean + tilde**0.5 * z,
+            "beta": mean + beta**0.5 * z,
+            "last": mean + beta**0.5 * noise[t],
+            "variance": mean + tilde * z,
+            "beta variance": mean + beta * z,
+            "none": mean,
+            "added": (x + pull * eps) / root + tilde**0.5 * z,
+            "undivided": x - pull * eps + tilde**0.5 * z,
+            "divided twice": (x - pull * eps) / root**2 + tilde**0.5 * z,
+            "no root": (x - beta / (1 - a) * eps) / root + tilde**0.5 * z,
+            "root of alpha_bar": (x - pull * eps) / a**0.5 + tilde**0.5 * z,
+            "root of beta": (x - beta**0.5 / (1 - a) ** 0.5 * eps) / root + tilde**0.5 * z,
+            "same noise": mean + tilde**0.5 * noise[-1],
+        }[step]
+    return x
+
+
+WALKS = {
+    "last": "Noise is added in the last step: on the way to t = 0 there must be none.",
+    "variance": "The posterior variance is multiplied to the noise; its root is meant.",
+    "beta variance": "β is a variance: the noise is multiplied by √β.",
+    "none": "No noise is added on the way.",
+    "added": "The guess of the noise is added instead of subtracted.",
+    "undivided": "The mean is not divided by √(1 − β).",
+    "divided twice": "The mean is divided by 1 − β instead of its square root.",
+    "no root": "The factor of the guess is β/(1 − ᾱ): a square root is missing.",
+    "root of alpha_bar": "The mean is divided by √ᾱ_t instead of √(1 − β_t).",
+    "root of beta": "The factor of the guess has √β where β is meant.",
+    "same noise": "One draw of noise serves for every step.",
+}
+
+
+def walks(rng: Generator):
+    """Two lengths; the network is the grader's."""
+    for T, B in ((24, 4), (9, 6)):
+        alpha_bar = single(np.cumprod(1 - np.r_[0, np.linspace(0.02, 0.15, T)]))
+        model = Network(
+            single(0.3 * rng.standard_normal((2, 2))),
+            single(rng.standard_normal(2) / T),
+            single(rng.standard_normal((1, 2))),
+        )
+        x, noise = normal(rng, B, 2), normal(rng, T + 1, B, 2)
+
+        def wrong(T=T, model=model, alpha_bar=alpha_bar, x=x, noise=noise, **options):
+            return back(model, alpha_bar, x, noise, **options)
+
+        wrongs = [(finding, wrong(step=step)) for step, finding in WALKS.items()]
+        for step in ("posterior", "beta"):
+            wrongs += [
+                (
+                    "The walk ends at t = 1: its last step is missing.",
+                    wrong(times=range(T, 1, -1), step=step),
+                ),
+                (
+                    "The walk begins at T − 1, though the noise is that of T.",
+                    wrong(times=range(T - 1, 0, -1), step=step),
+                ),
+                ("The walk goes from t = 1 up to T.", wrong(times=range(1, T + 1), step=step)),
+                ("The network is told t − 1.", wrong(told=lambda t: t - 1, step=step)),
+                ("The network is always told T.", wrong(told=lambda t, T=T: T, step=step)),
+                ("The step from t uses noise[t − 1].", wrong(draw=lambda t: t - 1, step=step)),
+                (
+                    "The draws of noise are used in the wrong order.",
+                    wrong(draw=lambda t, T=T: T - t, step=step),
+                ),
+            ]
+        wrongs.append(("The starting noise was returned.", x))
+        judge = matches(
+            wrong(),
+            wrong(step="beta"),
+            wrongs=wrongs,
+            otherwise="The samples are not what DDPM's steps from T down to 0 lead to.",
+            atol=1e-3,
+        )
+        yield Probe([Call("sample", [model, alpha_bar, x, noise], [(B, 2)])], judge)
+
+
+# --- 4. the trained model ------------------------------------------------------------------------
+
+
+def trained(rng: Generator):
+    """The noise in unseen digits, and two hundred images, twenty of them twice."""
+    for t, most in a2_checks.HARDEST.items():
+        x_t, eps = (a.numpy() for a in a2_checks.noisy_digits(60, t, int(rng.integers(2**31))))
+
+        def judge(outputs: list, seen: dict, eps=eps, t=t, most=most) -> str | None:
+            if ((outputs[0] - eps) ** 2).mean() < most:
+                return None
+            return Partial(
+                f"At t = {t} the noise is not found: the error is {most:g} or more.", 0.1
+            )
+
+        yield Probe([Call("asked_guess", [x_t, np.full(60, t)], [x_t.shape])], judge)
+    noise = normal(rng, 200, 1, 28, 28)
+    parts = [noise[:100], noise[100:], noise[19::-1]]
+    calls = [Call("asked_images", [part], [part.shape]) for part in parts]
+    yield Probe(calls, lambda outputs, seen: judge_images(*outputs))
+
+
+def judge_images(first: Array, second: Array, again: Array) -> str | None:
+    """Let the judge look at 200 images, unless they are not what they should be."""
+    x = torch.from_numpy(np.concatenate([first, second])).float()
+    if x.abs().max() > 1.001:
+        return Partial("The images leave [-1, 1].", 0.7)
+    if np.abs(again[::-1] - first[:20]).mean() > 0.02:
+        return Partial("The same noise does not lead to the same images.", 0.7)
+    flat = x.flatten(1)
+    apart = torch.cdist(flat, flat).fill_diagonal_(float("inf")).min(dim=1).values
+    if (apart < 0.5).double().mean() > 0.2:
+        return Partial("Different noise leads to the same images.", 0.7)
+    distance, _ = nearest(x, digits().x_train)
+    if (distance < 0.5).double().mean() > 0.2:
+        return Partial("The images are copies of training images.", 0.7)
+    found = a2_checks.quality(x)
+    if found >= a2_checks.FAIR:
+        return Partial(f"The Fréchet distance is {a2_checks.FAIR:g} or more.", 0.7)
+    if found >= a2_checks.GOOD:
+        return Partial(f"The Fréchet distance is {a2_checks.GOOD:g} or more.", 0.3)
+    return None
+
+
+EXERCISES = [
+    Exercise("ex1_model", "The network", 30, networks),
+    Exercise("ex2_process", "The process", 20, processes),
+    Exercise("ex3_sample", "The way back", 10, walks),
+    Exercise("ex4_trained", "Training, and digits", 20, trained),
+]

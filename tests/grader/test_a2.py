@@ -1,0 +1,173 @@
+"""The judges of a2_mnist_ddpm: other networks pass, shares of points add up, tricks do not pay."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+import torch
+from audit import SOLUTIONS
+from torch import nn
+
+from course_lib import a2_checks, models
+from course_lib.data import digits
+from course_lib.grading import grade
+from course_lib.grading.probes import Call, Exercise, Partial, Probe
+from course_lib.grading.results import Mark
+from course_lib.grading.sandbox import Limits
+from course_lib.grading.session import Reply
+
+PATH = SOLUTIONS / "a2_mnist_ddpm" / "grading.py"
+
+
+@pytest.fixture(scope="module")
+def grading():
+    spec = importlib.util.spec_from_file_location("grading_a2", PATH)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def findings(grading, network):
+    """Put the probes of the first exercise to a network, without a sandbox."""
+    torch.manual_seed(0)
+    functions = {"asked_network": a2_checks.answers, "asked_copy": a2_checks.copies}
+    found = []
+    for probe in grading.networks(np.random.default_rng(0)):
+        (call,) = probe.calls
+        x, t = (torch.from_numpy(a) for a in call.args)
+        outputs = functions[call.function](network, x.float(), t)
+        outputs = outputs if isinstance(outputs, tuple) else [outputs]
+        found.append(probe.judge([a.double().numpy() for a in outputs], {}))
+    return [finding for finding in found if finding]
+
+
+class Textbook(nn.Module):
+    """Full-size convolutions, pooling, concatenated skips, and a time that is added."""
+
+    def __init__(self, image_size, channels):
+        super().__init__()
+        self.time = nn.Sequential(nn.Linear(1, 64), nn.SiLU(), nn.Linear(64, 32))
+        self.down1, self.down2 = self.pair(channels, 16), self.pair(16, 32)
+        self.low = self.pair(32, 32)
+        self.up2, self.up1 = self.pair(64, 16), self.pair(32, 16)
+        self.out = nn.Conv2d(16, channels, 1)
+
+    @staticmethod
+    def pair(c_in, c_out):
+        layers = [nn.Conv2d(c_in, c_out, 3, padding=1), nn.BatchNorm2d(c_out), nn.ReLU()]
+        return nn.Sequential(*layers, nn.Conv2d(c_out, c_out, 3, padding=1), nn.ReLU())
+
+    def forward(self, x, t):
+        one = self.down1(x)
+        two = self.down2(nn.functional.max_pool2d(one, 2))
+        time = self.time(t[:, None] / 1000)[:, :, None, None]
+        low = self.low(nn.functional.max_pool2d(two, 2) + time)
+        grow = nn.Upsample(scale_factor=2, mode="bilinear")
+        two = self.up2(torch.cat([grow(low), two], 1))
+        return self.out(self.up1(torch.cat([grow(two), one], 1)))
+
+
+class Near(nn.Module):
+    """Three convolutions and a norm: nothing is seen from afar."""
+
+    def __init__(self, image_size, channels):
+        super().__init__()
+        self.time = nn.Linear(16, 16)
+        self.first = nn.Conv2d(channels, 16, 3, padding=1)
+        self.second, self.norm = nn.Conv2d(16, 16, 3, padding=1), nn.GroupNorm(4, 16)
+        self.third = nn.Conv2d(16, channels, 3, padding=1)
+
+    def forward(self, x, t):
+        h = self.first(x) + self.time(models.sinusoidal(t, 16))[:, :, None, None]
+        return self.third(self.norm(self.second(h.relu())))
+
+
+@pytest.mark.parametrize("width", [16, 32])
+def test_the_courses_own_network_passes(grading, width):
+    assert not findings(grading, lambda size, channels: models.UNet(size, channels, width=width))
+
+
+def test_a_textbook_network_passes(grading):
+    assert not findings(grading, Textbook)
+
+
+def test_a_network_that_sees_near_things_only_loses_a_share(grading):
+    (finding,) = findings(grading, Near)
+    assert "Pixels nine apart" in finding and finding.costs == pytest.approx(1 / 6)
+
+
+def judged(grading, images, again=None):
+    images = images.numpy().astype(float)
+    again = images[19::-1] if again is None else again
+    return grading.judge_images(images[:100], images[100:200], again)
+
+
+def test_real_digits_earn_all_points(grading):
+    assert judged(grading, digits().x_test[:200]) is None
+
+
+def test_spoiled_digits_earn_some_points_and_noise_none(grading):
+    real, generator = digits().x_test[:200], torch.Generator().manual_seed(0)
+    noise = torch.randn(real.shape, generator=generator)
+    some = judged(grading, (real + 0.2 * noise).clamp(-1, 1))
+    none = judged(grading, noise.clamp(-1, 1))
+    assert (some.costs, none.costs) == (0.3, 0.7)
+
+
+@pytest.mark.parametrize(
+    "images, says",
+    [
+        (lambda: digits().x_train[:200], "copies"),
+        (lambda: digits().x_test[:10].repeat(20, 1, 1, 1), "same images"),
+        (lambda: 2 * digits().x_test[:200], "leave"),
+    ],
+)
+def test_tricks_do_not_pay(grading, images, says):
+    finding = judged(grading, images())
+    assert says in finding and finding.costs == 0.7
+
+
+def test_images_that_do_not_follow_the_noise_do_not_pay(grading):
+    images = digits().x_test[:200]
+    assert "same noise" in judged(grading, images, images[100:120].numpy())
+
+
+def test_a_finding_can_cost_a_share_and_costs_it_once():
+    class Session:
+        def request(self, header, arrays, seconds):
+            return Reply(True, arrays={"0": np.zeros(())})
+
+    def probe(finding):
+        return Probe([Call("f", [], [()])], lambda outputs, seen: finding)
+
+    told = [Partial("a", 0.3), Partial("a", 0.3), None, Partial("b", 0.25)]
+    exercise = Exercise("ex1_f", "f", 20, lambda rng: map(probe, told))
+    mark = Mark("ex1_f", "f", 20)
+    grade.answer_probes(Session(), exercise, mark, np.random.default_rng(0), Limits())
+    assert (mark.score, mark.findings) == (9.0, ["a", "b"])
+    assert [record["finding"] for record in mark.evidence] == ["a", "a", None, "b"]
+
+
+def test_weights_survive_being_written_as_text():
+    torch.manual_seed(0)
+    one, other = Textbook(28, 1), Textbook(28, 1)
+    other.load_state_dict(a2_checks.unpack(a2_checks.pack(one)))
+    for a, b in zip(one.parameters(), other.parameters()):
+        assert torch.allclose(a, b, rtol=1e-3, atol=1e-6)
+    assert max(map(len, a2_checks.pack(one).splitlines())) <= 96
+
+
+def test_there_is_nothing_to_keep_weights_in_outside_of_a_notebook():
+    with pytest.raises(RuntimeError, match="no notebook"):
+        a2_checks.keep(nn.Linear(1, 1))
+
+
+def test_the_stand_in_gives_its_place_back():
+    class Process:
+        def __init__(self, image_size, channels, noise_steps):
+            self.model = names["DiffusionModel"](image_size, channels)
+
+    names = {"DiffusionModel": Textbook, "DiffusionProcess": Process}
+    made = a2_checks.process(names, torch.zeros(1, 1, 8, 8), 10)
+    assert isinstance(made.model, a2_checks.StandIn)
+    assert names["DiffusionModel"] is Textbook
