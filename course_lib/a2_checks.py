@@ -15,7 +15,7 @@ import torch
 from IPython import get_ipython
 from torch import Tensor, nn
 
-from course_lib import evaluation, fidelity, samplers, schedules
+from course_lib import samplers, schedules
 from course_lib.data import digits
 from course_lib.hints import require, shaped
 from course_lib.judge import in_batches, shipped
@@ -202,6 +202,8 @@ def draw(model: Callable, x: Tensor) -> Tensor:
 @cache
 def references() -> Mapping[str, Tensor]:
     """Return the judge's features (N, 128) of real images of both data sets."""
+    from course_lib import evaluation  # torchmetrics takes seconds, and drawing does without
+
     small = in_batches(shipped().features, digits().x_train[:3000])
     return {"mnist": evaluation.reference().features, "digits": small}
 
@@ -212,6 +214,8 @@ def quality(x: Tensor) -> float:
     It is the smaller of the distances to MNIST and to the embedded digits, since a model may
     have been trained with either. It depends on N.
     """
+    from course_lib import fidelity
+
     features = in_batches(shipped().features, x)
     return min(fidelity.frechet(real, features) for real in references().values())
 
