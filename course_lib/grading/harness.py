@@ -8,14 +8,19 @@ It takes one request at a time: a line of JSON, then arrays in safetensors' form
     {"op": "call", "function": …, "args": […], …}     call a function, and send what it returns
 
 An argument is a number, a list of numbers, None, or an object whose one key says what to build:
-{"array": name}, {"network": {…}}, {"step": {…}}, {"move": {…}}, {"generator": seed}.
+{"array": name}, {"network": {…}}, {"step": {…}}, {"move": {…}}, {"jump": {…}}, {"walk": {…}},
+{"generator": seed}. While a call lasts, such objects may stand in for other functions of the
+student's.
 """
 
+import ctypes
 import io
 import json
 import os
+import platform
 import random
 import resource
+import struct
 import sys
 
 
@@ -37,6 +42,74 @@ def limit(memory: int, threads: int, files: int, seconds: int) -> None:
         resource.setrlimit(what, (value, value))
 
 
+# Memory that belongs to no process, room on a disk of one's own, and a place that outlives the
+# sandbox: what these system calls give, nobody could measure. Numbers of x86-64 and of arm64.
+FORBIDDEN = {
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "shmget": (29, 194),
+    "msgget": (68, 186),
+    "mount": (165, 40),
+    "fsopen": (430, 430),
+    "move_mount": (429, 429),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "keyctl": (250, 219),
+    "ptrace": (101, 117),
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282),
+    "io_uring_setup": (425, 425),
+}
+CLONE, CLONE3, NEW_NAMESPACES = (56, 220), (435, 435), 0x7E020000
+
+
+def forbid() -> None:
+    """Give up for good the system calls with which a process could escape from its limits.
+
+    Raises  OSError if the kernel refuses; RuntimeError if its numbers are not known here
+    See     https://docs.kernel.org/userspace-api/seccomp_filter.html
+    """
+    if sys.platform != "linux":
+        return
+    machines = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+    if platform.machine() not in machines:
+        raise RuntimeError(f"The sandbox does not know the machine {platform.machine()}.")
+    which, architecture = machines[platform.machine()]
+    load, equal, at_least, any_bit, answer = 0x20, 0x15, 0x35, 0x45, 0x06
+    allowed, kill, refused, unknown = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
+    # Each instruction is (what, steps if so, steps if not, value); a call is (number,
+    # architecture, address, arguments …), at the bytes 0, 4, 8 and 16 …
+    program = [
+        (load, 0, 0, 4),
+        (equal, 1, 0, architecture),
+        (answer, 0, 0, kill),
+        (load, 0, 0, 0),
+        (at_least, 0, 1, 0x40000000),  # the calls of another architecture, x32
+        (answer, 0, 0, kill),
+    ]
+    for numbers in FORBIDDEN.values():
+        program += [(equal, 0, 1, numbers[which]), (answer, 0, 0, refused)]
+    program += [
+        (equal, 0, 1, CLONE3[which]),
+        (answer, 0, 0, unknown),  # its flags cannot be seen; C libraries then take clone
+        (equal, 0, 3, CLONE[which]),
+        (load, 0, 0, 16),
+        (any_bit, 0, 1, NEW_NAMESPACES),
+        (answer, 0, 0, refused),
+        (answer, 0, 0, allowed),
+    ]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
+    rules = ctypes.create_string_buffer(struct.pack("HP", len(program), ctypes.addressof(code)))
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    no_new_privileges, set_seccomp, by_filter = 38, 22, 2
+    for arguments in ((no_new_privileges, 1, 0, 0, 0), (set_seccomp, by_filter, rules, 0, 0)):
+        if prctl(*(ctypes.c_ulong(a) if isinstance(a, int) else a for a in arguments)):
+            raise OSError(ctypes.get_errno(), "The kernel does not let the sandbox be closed.")
+
+
 def take_pipes() -> tuple[io.BufferedReader, io.BufferedWriter]:
     """Keep the pipes to the grader for ourselves, and let whatever is printed go nowhere."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
@@ -48,8 +121,9 @@ def take_pipes() -> tuple[io.BufferedReader, io.BufferedWriter]:
 
 if __name__ == "__main__":  # before the slow imports, so that they are bounded too
     LIMITS = json.loads(sys.argv[1])
-    REQUESTS, REPLIES = take_pipes()
     limit(**LIMITS)
+    forbid()
+    REQUESTS, REPLIES = take_pipes()  # after this, nobody would hear a complaint
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import numpy as np  # noqa: E402
@@ -114,6 +188,36 @@ class Move(Step):
         return keep[t] * x_t + pull[s] * eps + stir[t] * z
 
 
+class Jump:
+    """A jump to the time t with known weights: ``keep[t] * x0 + stir[t] * eps``."""
+
+    def __init__(self, keep: torch.Tensor, stir: torch.Tensor) -> None:
+        self.keep, self.stir = keep, stir
+
+    def __call__(self, x0, t, eps, alpha_bar):
+        """Answer for a batch, each sample with its own time."""
+        x0, t = torch.as_tensor(x0), torch.as_tensor(t).long()
+        shape = (-1, *[1] * (x0.ndim - 1))
+        keep, stir = (table.to(x0)[t].reshape(shape) for table in (self.keep, self.stir))
+        return keep * x0 + stir * torch.as_tensor(eps)
+
+
+class Walk:
+    """A sampler that asks the network at some times: ``x + pull[t] * model(x, t)``."""
+
+    def __init__(self, pull: torch.Tensor) -> None:
+        self.pull = pull
+
+    def __call__(self, model, step, x, noise):
+        """Walk; neither the step nor the noise is needed for that."""
+        x = torch.as_tensor(x)
+        for t in range(len(self.pull) - 1, 0, -1):
+            if self.pull[t]:
+                eps = torch.as_tensor(model(x, torch.full((len(x),), t)))
+                x = x + self.pull[t].to(x) * eps
+        return x
+
+
 def tensor(array: np.ndarray) -> torch.Tensor:
     """Turn an array into what a student expects: float32, or whole numbers."""
     return torch.from_numpy(array.copy()).to(
@@ -131,7 +235,8 @@ def build(argument, arrays: dict):
     if kind == "generator":
         return torch.Generator().manual_seed(value)
     parts = {name: tensor(arrays[key]) for name, key in value.items()}
-    return {"network": Network, "step": Step, "move": Move}[kind](**parts)
+    kinds = {"network": Network, "step": Step, "move": Move, "jump": Jump, "walk": Walk}
+    return kinds[kind](**parts)
 
 
 def plain(value) -> np.ndarray:
@@ -175,10 +280,17 @@ def call(shell: InteractiveShell, request: dict, arrays: dict) -> tuple[dict, di
     np.random.seed(request["seed"])
     torch.manual_seed(request["seed"])
     args = [build(argument, arrays) for argument in request["args"]]
+    instead = {name: build(value, arrays) for name, value in request["instead"].items()}
+    before = {name: shell.user_ns[name] for name in instead if name in shell.user_ns}
+    shell.user_ns.update(instead)
     try:
         value = function(*args)
     except BaseException as error:  # whatever it is, it is the student's, and no reason to stop
         return {"ok": False, **describe(error)}, {}
+    finally:
+        for name in instead:
+            shell.user_ns.pop(name, None)
+        shell.user_ns.update(before)
     count = request["outputs"]
     try:
         values = [value] if count == 1 else list(value)

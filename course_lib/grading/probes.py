@@ -8,8 +8,8 @@ import builtins
 import hashlib
 import importlib.util
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +59,33 @@ class Move(Step):
 
 
 @dataclass(frozen=True)
+class Jump:
+    """A jump to the time t with known weights: keep[t] x0 + stir[t] eps; tables (T + 1,)."""
+
+    keep: Array
+    stir: Array
+
+    def __call__(self, x0: Array, t: Array, eps: Array, alpha_bar: Array) -> Array:
+        keep, stir = (table[t].reshape(-1, *[1] * (x0.ndim - 1)) for table in vars(self).values())
+        return keep * x0 + stir * eps
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A sampler that asks the network at some times: x + pull[t] model(x, t); no step, no noise.
+
+    pull  (T + 1,); times are asked from T down, and those with a pull of 0 left out
+    """
+
+    pull: Array
+
+    def __call__(self, model, step, x: Array, noise: Array) -> Array:
+        for t in range(len(self.pull) - 1, 0, -1):
+            x = x + self.pull[t] * model(x, np.full(len(x), t)) if self.pull[t] else x
+        return x
+
+
+@dataclass(frozen=True)
 class Seed:
     """A ``torch.Generator`` with this seed."""
 
@@ -70,15 +97,18 @@ class Call:
     """One call of a student's function.
 
     function  its name
-    args      arrays, numbers, lists of numbers, None, Network, Step, Move or Seed
+    args      arrays, numbers, lists of numbers, None, Network, Step, Move, Seed, Jump or Walk
     shapes    the shape of each array that must come back
     optional  whether the call may fail; the judge then gets None for each array
+    instead   stand-ins for other functions of the student's while the call lasts, by name, so
+              that a fault of theirs is not counted twice
     """
 
     function: str
     args: Sequence[object]
     shapes: Sequence[tuple[int, ...]]
     optional: bool = False
+    instead: Mapping[str, object] = field(default_factory=dict)
 
     def request(self, seed: int) -> tuple[dict, dict[str, Array]]:
         """Write the call as the harness reads it: a header and arrays."""
@@ -95,7 +125,7 @@ class Call:
         def describe(argument: object) -> object:
             if isinstance(argument, np.ndarray):
                 return {"array": keep(argument)}
-            if isinstance(argument, (Network, Step)):
+            if isinstance(argument, (Network, Step, Jump, Walk)):
                 parts = {name: keep(value) for name, value in vars(argument).items()}
                 return {type(argument).__name__.lower(): parts}
             if isinstance(argument, Seed):
@@ -106,6 +136,7 @@ class Call:
             "op": "call",
             "function": self.function,
             "args": [describe(argument) for argument in self.args],
+            "instead": {name: describe(stand_in) for name, stand_in in self.instead.items()},
             "outputs": len(self.shapes),
             "seed": seed,
         }
@@ -237,12 +268,22 @@ def validate(reply: Reply, call: Call) -> tuple[list[Array], dict[str, Array]] |
         if array.shape != shape and array.size == math.prod(shape) == 1:
             array = array.reshape(shape)
         if array.shape != shape:
-            return f"{which} has shape {array.shape}, where {shape} is asked for."
+            return f"{which} has the wrong shape: {misshapen(array.shape, shape)}."
         array = array.astype(np.float64)
         if not np.isfinite(array).all():
             return f"{which} holds values that are not finite."
         outputs.append(array)
     return outputs, seen_by_network(reply)
+
+
+def misshapen(shape: tuple[int, ...], asked: tuple[int, ...]) -> str:
+    """Tell how a shape is wrong, without its numbers: in these, a function could pass on what it
+    was asked, and the student would read it in the feedback."""
+    if len(shape) != len(asked):
+        return f"it should have {len(asked)} dimensions, and has {min(len(shape), 9)}"
+    i = next(i for i, sizes in enumerate(zip(shape, asked)) if sizes[0] != sizes[1])
+    off = {-1: "one too few", 1: "one too many"}.get(shape[i] - asked[i])
+    return f"its dimension {i} has " + (f"{off} entries" if off else "another size than asked for")
 
 
 def error_name(name: str) -> str:

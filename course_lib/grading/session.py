@@ -70,7 +70,8 @@ class Session:
             start_new_session=True,
         )
         self.buffer, self.looked = bytearray(), time.monotonic()
-        self.allowed = float("inf")  # processor time at which a request has had enough
+        self.seconds: float = limits.start  # of processor time that a request may take
+        self.allowed: float | None = None  # the sum of it at which the request has had enough
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             os.set_blocking(pipe.fileno(), False)
         try:
@@ -108,7 +109,7 @@ class Session:
         payload = save(dict(arrays)) if arrays else b""
         line = json.dumps({**header, "size": len(payload)}).encode() + b"\n"
         until = min(time.monotonic() + seconds * self.limits.patience, self.deadline)
-        self.allowed = usage(self.process.pid).seconds + seconds
+        self.seconds, self.allowed = seconds, None
         self._send(line + payload, until)
         return self._reply(until)
 
@@ -184,6 +185,8 @@ class Session:
             raise Ended("crashed", "it took more memory than is allowed")
         if use.threads > self.limits.threads:
             raise Ended("crashed", "it started more processes than are allowed")
+        if self.allowed is None:  # a request that is answered at once need not be measured
+            self.allowed = use.seconds + self.seconds
         if use.seconds > self.allowed:
             raise Ended("timed out", "it took longer than is allowed")
 
@@ -202,22 +205,31 @@ def usage(root: int) -> Use:
     A process that was abandoned by its parent still belongs to the sandbox's first process, so
     none is missed. Where there is no /proc, nothing is seen, and the process's own limits remain.
     """
-    parents, uses = {}, {}
+    stats = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            resident, shared = (entry / "statm").read_text().split()[1:3]
+            stats[int(entry.name)] = (entry / "stat").read_text().rpartition(")")[2].split()
         except (OSError, ValueError):
             continue  # it ended while we looked
-        pid, ticks = int(entry.name), sum(int(field) for field in fields[11:15])
-        memory = (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
-        parents[pid] = int(fields[1])
-        uses[pid] = Use(memory, int(fields[17]), ticks / os.sysconf("SC_CLK_TCK"))
     family, grown = {root}, True
     while grown:
-        more = {pid for pid, parent in parents.items() if parent in family} - family
+        more = {pid for pid, fields in stats.items() if int(fields[1]) in family} - family
         family |= more
         grown = bool(more)
-    return Use(
-        *(sum(column) for column in zip(Use(0, 0, 0.0), *map(uses.get, family & set(uses))))
-    )
+    memory = sum(map(resident, family))
+    threads = sum(int(stats[pid][17]) for pid in family & set(stats))
+    ticks = sum(int(field) for pid in family & set(stats) for field in stats[pid][11:15])
+    return Use(memory, threads, ticks / os.sysconf("SC_CLK_TCK"))
+
+
+def resident(pid: int) -> int:
+    """Bytes that a process holds, or has sent to the disk.
+
+    Pages of files do not matter; those that it shares with others, and belong to no file, do.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    kinds = ("RssAnon:", "RssShmem:", "VmSwap:")
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith(kinds))

@@ -2,7 +2,18 @@
 
 import numpy as np
 
-from course_lib.grading.probes import Call, Exercise, Network, Probe, Seed, Step, close, matches
+from course_lib.grading.probes import (
+    Call,
+    Exercise,
+    Jump,
+    Network,
+    Probe,
+    Seed,
+    Step,
+    Walk,
+    close,
+    matches,
+)
 
 Array = np.ndarray
 Generator = np.random.Generator
@@ -275,28 +286,24 @@ def network(rng: Generator, T: int, labels: int = 3) -> Network:
 
 
 def losses(rng: Generator):
-    """The student's own add_noise is asked first, so that its faults are not counted twice.
-
-    Two points in the plane are the one batch that even a jump without broadcasting survives.
-    """
-    for T, B in ((100, 2), (60, 2)):
+    """A stand-in takes the place of add_noise, so that its faults are not counted twice."""
+    for T, B in ((100, 2), (60, 5)):
         alpha_bar, model = single(tables(T)[1]), network(rng, T)
         x0, eps = normal(rng, B, 2), normal(rng, B, 2)
         t = np.r_[rng.integers(1, T, B - 1), T]
-        calls = [
-            Call("add_noise", [x0, t, eps, alpha_bar], [(B, 2)], optional=True),
-            Call("loss", [model, x0, t, eps, alpha_bar], [()]),
+        jump = Jump(single(rng.uniform(0.5, 2, T + 1)), single(rng.uniform(0.5, 2, T + 1)))
+        call = Call("loss", [model, x0, t, eps, alpha_bar], [()], instead={"add_noise": jump})
+
+        judges = [
+            judge_loss(noisy(x0, t, eps, alpha_bar), model, x0, eps, t, alpha_bar)
+            for noisy in (forward, jump)
         ]
 
-        def judge(outputs, seen, model=model, x0=x0, eps=eps, t=t, alpha_bar=alpha_bar):
-            theirs, answer = outputs
-            jumps = [forward(x0, t, eps, alpha_bar)] + ([] if theirs is None else [theirs])
-            findings = [
-                judge_loss(x_t, model, x0, eps, t, alpha_bar)([answer], seen) for x_t in jumps
-            ]
+        def judge(outputs, seen, judges=judges):
+            findings = [judge(outputs, seen) for judge in judges]
             return None if None in findings else findings[-1]
 
-        yield Probe(calls, judge)
+        yield Probe([call], judge)
 
 
 def judge_loss(x_t, model, x0, eps, t, alpha_bar):
@@ -527,48 +534,29 @@ def guided(rng: Generator):
 
 
 def conditional(rng: Generator, T: int, w: float, y: Array) -> Probe:
-    """A conditional walk; the student's own ``sample`` is asked first, with the guided network.
-
-    For one label, a guided linear network is a linear network. So what ``sample`` makes of that
-    is what ``sample_class`` must make of the label, whatever is wrong with ``sample``.
-    """
+    """A conditional walk, by the student's own steps or along the stand-in for ``sample``."""
     model, step, x, noise = stand_ins(rng, T, len(y))
-    none = model.labels[-1]
-    rows = [single(none + w * (model.labels[k] - none)) for k in range(3)]
-    plain = [Network(model.mix, model.time, np.stack([row, row])) for row in rows]
-    calls = [Call("sample", [net, step, x, noise], [x.shape], optional=True) for net in plain]
-    calls.append(Call("sample_class", [model, step, x, noise, y, w], [x.shape]))
+    along = Walk(single(np.r_[0, rng.uniform(-0.4, -0.2, T)] * (np.arange(T + 1) % 3 == 2)))
+    arguments = [model, step, x, noise, y, w]
+    call = Call("sample_class", arguments, [x.shape], instead={"sample": along})
 
-    def end(eps):
-        at = x
-        for t in range(T, 0, -1):
-            at = step(at, eps(at, t), t, noise[t])
-        return at
+    def ends(eps):
+        return [sampler(eps, step, x, noise) for sampler in (walk, along)]
 
-    right = end(lambda x, t: guide(model, x, t, y, w))
-    wrongs = [
-        ("The labels do not reach the network.", end(model)),
-        (
-            "The guidance does not reach the network: this is w = 1.",
-            end(lambda x, t: model(x, t, y)),
+    wrongs = {
+        "The labels do not reach the network.": model,
+        "The guidance does not reach the network: this is w = 1.": lambda x, t: model(x, t, y),
+        "All samples get the first label.": lambda x, t: guide(
+            model, x, t, np.full(len(y), y[0]), w
         ),
-        (
-            "All samples get the first label.",
-            end(lambda x, t: guide(model, x, t, np.full(len(y), y[0]), w)),
-        ),
-        ("Guidance w is applied as w + 1.", end(lambda x, t: guide(model, x, t, y, w + 1))),
-    ]
-    otherwise = "sample_class does not walk back along guided_eps."
-
-    def judge(outputs, seen):
-        *theirs, answer = outputs
-        truths = [right]
-        heeds = all(out is not None for out in theirs) and not close(theirs[0], theirs[1])
-        if heeds:
-            truths.append(np.choose(y[:, None], theirs))
-        return matches(*truths, wrongs=wrongs, otherwise=otherwise)([answer], seen)
-
-    return Probe(calls, judge)
+        "Guidance w is applied as w + 1.": lambda x, t: guide(model, x, t, y, w + 1),
+    }
+    judge = matches(
+        *ends(lambda x, t: guide(model, x, t, y, w)),
+        wrongs=[(finding, end) for finding, eps in wrongs.items() for end in ends(eps)],
+        otherwise="sample_class does not walk back along guided_eps.",
+    )
+    return Probe([call], judge)
 
 
 def wrong_guides(model: Network, x: Array, t: Array, y: Array, w: float):
