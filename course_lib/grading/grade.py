@@ -45,8 +45,7 @@ class Run:
                 break
             with Session(self.start, self.limits, self.deadline) as session:
                 try:
-                    self._cells(session)
-                    self._exercises(session)
+                    self.answer(session)
                     break
                 except Ended as end:
                     self._without(end)
@@ -58,6 +57,14 @@ class Run:
         if states == {"graded"}:
             return "graded"
         return "partly graded" if "graded" in states else last.status
+
+    def answer(self, session: Session) -> None:
+        """Run the cells, and grade the exercises that are not graded yet.
+
+        Raises  Ended if the sandbox does not survive it
+        """
+        self._cells(session)
+        self._exercises(session)
 
     def _cells(self, session: Session) -> None:
         for cell in list(self.cells):
@@ -179,9 +186,9 @@ class Job:
         try:
             data, changed = notebook.read_bytes(notebook.find(self.folder, self.name)[0])
             parts += [hashlib.sha256(data).hexdigest(), str(changed)]
-        except Unreadable as reason:
-            parts.append(reason.finding)
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        except (Unreadable, OSError) as reason:
+            parts.append(str(reason))
+        return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()
 
 
 def grade_one(job: Job) -> Result:

@@ -66,6 +66,13 @@ def find(folder: Path, assignment: str) -> tuple[Path, list[str]]:
     Returns  the path, and findings
     Raises   Unreadable if there is none, or several and none has the right name
     """
+    try:
+        return _find(folder, assignment)
+    except OSError:
+        raise Unreadable("unreadable", "The folder cannot be read.") from None
+
+
+def _find(folder: Path, assignment: str) -> tuple[Path, list[str]]:
     findings: list[str] = []
     for place in (folder, folder / assignment):
         if place.is_symlink():
