@@ -62,6 +62,7 @@ class Attack:
     score   the points that are deserved
     status  the statuses that are right
     says    what the findings must contain
+    hides   what they must not contain
     look    given the world, returns what went wrong outside of the grader, or None
     """
 
@@ -73,6 +74,7 @@ class Attack:
     score: float = 0.0
     status: tuple[str, ...] = ("graded",)
     says: str = ""
+    hides: str = ""
     look: Callable[[World], str | None] = lambda world: None
 
     def write(self, world: World, student: str) -> None:
@@ -82,12 +84,17 @@ class Attack:
             return
         content = world.empty if self.base == "empty" else world.master
         if self.answer:
-            content = demo.changed(content, demo.Alternate(self.name, *self.answer))
+            exercise, source = self.answer
+            case = demo.Alternate(self.name, exercise, self.filled(source, world))
+            content = demo.changed(content, case)
         if self.code:
-            code = self.code.replace("{root}", str(world.root)).replace("{me}", student)
-            code = code.replace("{port}", str(world.listener.getsockname()[1]))
-            content = demo.with_cell(content, code)
+            content = demo.with_cell(content, self.filled(self.code, world))
         demo.submit(content, world.root / "submitted", student, NAME)
+
+    def filled(self, source: str, world: World) -> str:
+        """Write the class's folder and the listener's port into a cell."""
+        port = str(world.listener.getsockname()[1])
+        return source.replace("{root}", str(world.root)).replace("{port}", port)
 
     def judge(self, world: World, result: Result | None, stored: str) -> str | None:
         """Return how the attack succeeded, or None.
@@ -107,6 +114,8 @@ class Attack:
         findings = " ".join([*result.findings, *(f for m in result.marks for f in m.findings)])
         if self.says not in findings:
             return f"the findings do not contain {self.says!r}: {findings[:500]}"
+        if self.hides and self.hides in findings:
+            return f"the findings contain {self.hides!r}: {findings[:500]}"
         return self.look(world)
 
 
@@ -125,7 +134,8 @@ for top in ("/", "{root}", "../../..", "/course"):
                 except Exception as error:
                     pass
 """
-RAISE = "\nraise RuntimeError(repr(loot)[:400])"
+# The error of an answer's cell is written into the feedback: by this way anything found gets out.
+TELL = "\nimport re\nraise RuntimeError(re.findall('canary[0-9a-f]+', str(loot)))"
 USE = """
 import json
 for text in loot:
@@ -158,6 +168,19 @@ harness = frame.f_globals
 def where(source: str, exercise: str, name: str, arguments: str) -> tuple[str, str]:
     """An answer whose function does something else first."""
     return exercise, f"def {name}({arguments}):\n    " + source.replace("\n", "\n    ")
+
+
+def loot(source: str) -> tuple[str, str]:
+    """An answer that shows what it has found in its own feedback."""
+    return "ex1_schedule", source + TELL
+
+
+def unless(condition: str) -> tuple[str, str]:
+    """An answer to exercise 7 that is right unless a condition holds in the sandbox."""
+    return sampler(
+        f"assert not ({condition})\nfor t in range(len(noise) - 1, 0, -1):\n"
+        "    x = step(x, model(x, torch.full((len(x),), t)), t, noise[t])\nreturn x"
+    )
 
 
 def sampler(source: str) -> tuple[str, str]:
@@ -211,6 +234,18 @@ def edited(edit: Callable[[list[dict]], None]):
     def place(world: World, student: str) -> None:
         content = copy.deepcopy(world.master)
         edit(content["cells"])
+        demo.submit(content, world.root / "submitted", student, NAME)
+
+    return place
+
+
+def answers(*pairs: tuple[str, str]):
+    """Hand in the master with several answers replaced."""
+
+    def place(world: World, student: str) -> None:
+        content = world.master
+        for pair in pairs:
+            content = demo.changed(content, demo.Alternate("", *pair))
         demo.submit(content, world.root / "submitted", student, NAME)
 
     return place
@@ -291,7 +326,7 @@ torch.Tensor.__eq__ = yes
         "installs an input transformer",
         "get_ipython().input_transformers_post.append(lambda lines: ['pass\\n'])",
     ),
-    Attack("reads the solutions and shows them", STEAL + RAISE),
+    Attack("reads the solutions and shows them", answer=loot(STEAL)),
     Attack("reads the solutions and runs them", STEAL + USE),
     Attack(
         "writes the gradebook",
@@ -326,7 +361,7 @@ torch.Tensor.__eq__ = yes
         "os._exit in an answer",
         base="master",
         answer=sampler("import os\nos._exit(0)"),
-        score=75,
+        score=85,
         status=("partly graded",),
         says="could not be graded",
     ),
@@ -334,7 +369,7 @@ torch.Tensor.__eq__ = yes
         "SIGKILL in an answer",
         base="master",
         answer=sampler("import os\nos.kill(os.getpid(), 9)"),
-        score=75,
+        score=85,
         status=("partly graded",),
     ),
     Attack("kills all it can", "import os\nos.kill(-1, 9)", "master", score=100),
@@ -349,7 +384,7 @@ torch.Tensor.__eq__ = yes
         "an endless answer",
         base="master",
         answer=sampler("while True:\n    try:\n        x\n    except BaseException:\n        x"),
-        score=75,
+        score=85,
         status=("partly graded",),
         says="longer than is allowed",
     ),
@@ -374,20 +409,24 @@ torch.Tensor.__eq__ = yes
         "imports the grader",
         """
 loot = []
-for name in ("grading", "grading.probes", "grading.grade", "grading.session", "grading.demo"):
+for name in ("probes", "grade", "session", "demo", "release"):
     try:
-        loot.append(dir(__import__("course_lib." + name, fromlist=["x"])))
+        loot.append(__import__("course_lib.grading." + name, fromlist=["x"]))
     except ImportError:
         pass
-if loot: raise RuntimeError("canary found the grader")
 """,
-        look=lambda world: None,
+        "master",
+        answer=unless("loot"),
+        score=100,
     ),
     Attack(
         "searches its memory for tests",
-        "import gc, sys\nloot = [o for o in gc.get_objects() if isinstance(o, dict) and"
-        " any(k in o for k in ('EXERCISES', 'probes', 'judge', 'truths'))]"
-        "\nif loot: raise RuntimeError('{root}')",
+        base="master",
+        answer=unless(
+            "any({'EXERCISES', 'MUTANTS', 'ALTERNATES'} & {*o} for o in"
+            " __import__('gc').get_objects() if type(o) is dict)"
+        ),
+        score=100,
     ),
     Attack(
         "reads its callers",
@@ -398,7 +437,7 @@ if loot: raise RuntimeError("canary found the grader")
             "        if hasattr(value, 'shape') and tuple(value.shape) == tuple(x.shape):\n"
             "            best = value\n    frame = frame.f_back\nreturn best"
         ),
-        score=75,
+        score=85,
     ),
     # resources
     Attack("fork bomb", "import os\nwhile True:\n    os.fork()", "master", score=100),
@@ -417,41 +456,86 @@ if loot: raise RuntimeError("canary found the grader")
     ),
     Attack(
         "fills the disk",
-        "import course_lib\n"
-        "for folder in ('/tmp', '/dev/shm', '/dev', '/', '.', '/course', '/var/tmp',\n"
+        "import course_lib\nwritten = 0\n"
+        "for folder in ('/tmp', '/dev/shm', '/dev', '/', '.', '/course', '/var/tmp', '/run',\n"
         "               *course_lib.__path__, course_lib.__path__[0] + '/grading'):\n"
         "    for i in range(100):\n        try:\n"
-        "            open(f'{folder}/{i}', 'wb').write(bytes(10**7))\n"
+        "            written += open(f'{folder}/{i}', 'wb').write(bytes(10**7))\n"
         "        except OSError:\n            break",
         "master",
+        answer=unless("written > 2 * 64 * 2**20"),
         score=100,
         look=unchanged,
+    ),
+    Attack(
+        "fills a disk that it mounts itself",
+        "import subprocess\nroom = subprocess.run(['unshare', '-Urm', 'sh', '-c',\n"
+        "    'mount -t tmpfs -o size=9g none /tmp && df -k --output=size /tmp | tail -1'],\n"
+        "    capture_output=True, text=True).stdout",
+        "master",
+        answer=unless("room"),
+        score=100,
+    ),
+    Attack(
+        "takes memory that is nobody's",
+        "import ctypes, os\nopened = []\n"
+        "for call in (lambda: os.memfd_create('mine'),\n"
+        "             lambda: ctypes.CDLL(None).shmget(0, 10**9, 0o1600)):\n"
+        "    try:\n        opened.append(call() >= 0)\n    except OSError:\n        pass",
+        "master",
+        answer=unless("any(opened)"),
+        score=100,
+    ),
+    Attack(
+        "takes memory that is shared",
+        "import mmap\nshared = mmap.mmap(-1, 5 * 2**30)\n"
+        "for at in range(0, len(shared), 2**24):\n    shared[at : at + 2**24] = bytes(2**24)",
+        "master",
+        score=100,
+        says="more memory than is allowed",
     ),
     Attack(
         "sleeps in a child that holds the pipes",
         base="master",
         answer=sampler("import os, time\nif os.fork() == 0:\n    time.sleep(1000)\nos._exit(0)"),
-        score=75,
+        score=85,
         status=("partly graded",),
     ),
     # reading what belongs to others
     Attack(
         "reads every environment",
-        "import os, glob\nloot = [os.environ]\nfor path in glob.glob('/proc/*/environ'):\n"
-        "    try:\n        loot.append(open(path).read())\n    except OSError:\n        pass\n"
-        f"raise RuntimeError([t for t in map(str, loot) if '{VARIABLE}' in t])",
+        answer=loot(
+            "import os, glob\nloot = [*os.environ.values()]\n"
+            "for path in glob.glob('/proc/*/environ') + glob.glob('/proc/*/cmdline'):\n"
+            "    try:\n        loot.append(open(path).read())\n    except OSError:\n        pass"
+        ),
     ),
     Attack(
         "reads another student's notebook",
-        "name = 'a1_toy_diffusion'\n"
-        "raise RuntimeError(open(f'{root}/submitted/honest/{name}/{name}.ipynb').read()[-300:])",
+        answer=loot(
+            "import glob\nloot = []\nfor folder in ('{root}', '..', '../..', '../../..'):\n"
+            "    for path in glob.glob(folder + '/**/honest/**/*.ipynb', recursive=True):\n"
+            "        loot.append(open(path).read())"
+        ),
     ),
     Attack(
         "walks through /proc to the outside",
-        "import glob\nloot, names = [], ('/proc/*/root', '/proc/*/cwd', '/proc/*/fd/*')\n"
-        "for root in (path for name in names for path in glob.glob(name)):\n"
-        "    try:\n        loot.append(open(root + '{root}/secret.txt').read())\n"
-        "    except OSError:\n        pass\nraise RuntimeError(loot)",
+        answer=loot(
+            "import glob\nloot, names = [], ('/proc/*/root', '/proc/*/cwd', '/proc/*/fd/*')\n"
+            "for root in (path for name in names for path in glob.glob(name)):\n"
+            "    try:\n        loot.append(open(root + '{root}/secret.txt').read())\n"
+            "    except OSError:\n        pass"
+        ),
+    ),
+    Attack(
+        "leaves a message for the next submission",
+        "import ctypes\nlibrary = ctypes.CDLL(None)\n"
+        "found = library.syscall(250, 10, -4, b'user', b'note', 0) > 0  # a key of this user\n"
+        "library.syscall(248, b'user', b'note', b'stolen', 6, -4)\n"
+        "found = library.syscall(250, 10, -4, b'user', b'note', 0) > 0",
+        "master",
+        answer=unless("found"),
+        score=100,
     ),
     Attack(
         "uses the network",
@@ -488,20 +572,20 @@ if loot: raise RuntimeError("canary found the grader")
         "returns NaN",
         base="master",
         answer=sampler("return x * float('nan')"),
-        score=75,
+        score=85,
         says="not finite",
     ),
     Attack(
         "returns 4 GB",
         base="master",
         answer=sampler("return torch.zeros(500_000_000)"),
-        score=75,
+        score=85,
         status=("graded", "partly graded"),
     ),
     Attack(
         "returns a view of 4 GB",
         base="master",
-        score=75,
+        score=85,
         status=("graded", "partly graded"),
         answer=sampler("return torch.zeros(1).expand(500_000_000)"),
     ),
@@ -509,11 +593,60 @@ if loot: raise RuntimeError("canary found the grader")
         "returns its input",
         base="master",
         answer=sampler("return x"),
-        score=75,
+        score=85,
         says="starting noise was returned",
     ),
     Attack(
-        "returns a constant", base="master", answer=sampler("return torch.zeros_like(x)"), score=75
+        "returns a constant", base="master", answer=sampler("return torch.zeros_like(x)"), score=85
+    ),
+    Attack(
+        "writes what it was asked into a shape",
+        base="master",
+        answer=sampler("return torch.empty(0, 987654321)"),
+        score=85,
+        says="wrong shape",
+        hides="987654321",
+    ),
+    Attack(
+        "hides a wrong loss behind its own jump",
+        place=answers(
+            (
+                "ex2_forward",
+                "calls = []\n\ndef add_noise(x0, t, eps, alpha_bar):\n    calls.append(t)\n"
+                "    if len(calls) > 4:\n        return x0\n"
+                "    share = alpha_bar[t].reshape(-1, *[1] * (x0.ndim - 1))\n"
+                "    return share.sqrt() * x0 + (1 - share).sqrt() * eps",
+            ),
+            (
+                "ex5_loss",
+                "def loss(model, x0, t, eps, alpha_bar):\n"
+                "    return (model(x0, t) - eps).square().mean()",
+            ),
+        ),
+        score=90,
+        says="clean data",
+    ),
+    Attack(
+        "makes its two samplers agree on a lie",
+        place=answers(
+            (
+                "ex7_sampler",
+                "lies = []\n\ndef sample(model, step, x, noise):\n"
+                "    if len(getattr(model, 'labels', 'four')) == 2:\n        lies.append(x)\n"
+                "        return x + len(lies)\n"
+                "    for t in range(len(noise) - 1, 0, -1):\n"
+                "        x = step(x, model(x, torch.full((len(x),), t)), t, noise[t])\n"
+                "    return x",
+            ),
+            (
+                "ex8_guidance",
+                "def guided_eps(model, x_t, t, y, w):\n"
+                "    return w * model(x_t, t, y) + (1 - w) * model(x_t, t)\n\n"
+                "def sample_class(model, step, x, noise, y, w):\n"
+                "    return x + y[:, None] + 1",
+            ),
+        ),
+        score=90,
     ),
     Attack(
         "is equal to everything",
@@ -524,7 +657,7 @@ if loot: raise RuntimeError("canary found the grader")
             "    allclose = lambda *a, **k: True\n    __hash__ = None\n\n"
             "def sample(model, step, x, noise):\n    return torch.zeros_like(x).as_subclass(Yes)",
         ),
-        score=75,
+        score=85,
     ),
     Attack(
         "returns an object to be unpickled",
@@ -535,7 +668,7 @@ if loot: raise RuntimeError("canary found the grader")
             '        return exec, (\'open("{root}/pickled", "w")\',)\n\n'
             "def sample(model, step, x, noise):\n    return np.array([Evil()], dtype=object)",
         ),
-        score=75,
+        score=85,
         says="something else than numbers",
         look=unchanged,
     ),
@@ -612,7 +745,7 @@ if loot: raise RuntimeError("canary found the grader")
         "puts a script into its feedback",
         base="master",
         answer=("ex7_sampler", "raise ValueError('<script>alert(1)</script><img src=x>')"),
-        score=75,
+        score=85,
         says="<script>",
     ),
 ]

@@ -5,18 +5,23 @@ python tests/grader/audit.py --jobs 2 --only attacks
 """
 
 import argparse
+import itertools
 import os
 import re
 import shutil
 import sys
 import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import joblib
 from attacks import ATTACKS, NAME, Attack, World, escaped, written_about
 from tqdm import tqdm
 
-from course_lib.grading import demo, grade, sandbox
+from course_lib.grading import demo, grade, notebook, probes, sandbox, session
 from course_lib.grading.results import Result
 
 SOLUTIONS = Path(__file__).parents[2] / "solutions"
@@ -25,6 +30,8 @@ LIMITS = sandbox.Limits(cell=5, call=4, total=60)
 milliseconds."""
 KINDS = ("mutants", "alternates", "attacks")
 HONEST = "honest"
+BATCH = 25
+"""Answers of our own that share a sandbox."""
 
 
 class Case(NamedTuple):
@@ -79,9 +86,17 @@ def run(folder: Path, chosen: dict[str, Case], jobs: int) -> dict[str, str | Non
         )
         for student in (HONEST, *chosen)
     ]
-    stored = folder / "results" / NAME / "students"
-    graded = tqdm(grade.grade_class(todo, stored, jobs), total=len(todo), unit="case")
+    ours = [job for job in todo[1:] if chosen[job.student].kind != "attacks"]
+    hostile = [job for job in todo if job not in ours]
+    batches = [ours[i : i + BATCH] for i in range(0, len(ours), BATCH)]
+    graded = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
+        joblib.delayed(grade_together)(batch) for batch in batches
+    )
+    graded = tqdm(itertools.chain.from_iterable(graded), total=len(ours), unit="answer")
     results = {result.student: result for result in graded}
+    stored = folder / "results" / NAME / "students"
+    graded = tqdm(grade.grade_class(hostile, stored, jobs), total=len(hostile), unit="attack")
+    results.update({result.student: result for result in graded})
     verdicts = {HONEST: None if results[HONEST].score == 100 else "the honest one lost points"}
     for student, case in chosen.items():
         result = results.get(student)
@@ -95,6 +110,33 @@ def run(folder: Path, chosen: dict[str, Case], jobs: int) -> dict[str, str | Non
         verdicts[student] = verdict
     world.listener.close()
     return verdicts
+
+
+def grade_together(jobs: Sequence[grade.Job]) -> list[Result]:
+    """Grade answers of our own one after another in one sandbox, each with fresh names.
+
+    They are not hostile, so that none can have prepared the process for the next; and to start
+    a process takes ten times longer than to grade one. What ends the sandbox is graded again,
+    in one of its own.
+    """
+    done: list[Result] = []
+    limits = replace(LIMITS, total=LIMITS.total * len(jobs), patience=30)
+    deadline = time.monotonic() + limits.total * limits.patience
+    try:
+        with session.Session(sandbox.bubblewrap, limits, deadline) as shared:
+            for job in jobs:
+                assignment = probes.load(job.name, job.solutions)
+                path, findings = notebook.find(job.folder, job.name)
+                submission = notebook.read(path, assignment.notebook)
+                run = grade.Run(assignment, submission.cells, job.start, limits, job.salt)
+                shared.request({"op": "cell", "source": "%reset -f"}, {}, limits.cell)
+                run.answer(shared)
+                findings = [*findings, *submission.findings]
+                done.append(Result(job.student, job.name, "graded", run.marks, findings))
+    except session.Ended:
+        alone, *rest = jobs[len(done) :]
+        return [*done, grade.grade_one(alone), *(grade_together(rest) if rest else ())]
+    return done
 
 
 def judge(case: demo.Mutant | demo.Alternate, result: Result) -> str | None:

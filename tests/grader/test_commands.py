@@ -20,7 +20,7 @@ EXPECTED = {
     "emma": ("graded", "50"),
     "farid": ("graded", "0"),
     "grace": ("graded", "100"),
-    "hugo": ("partly graded", "75"),
+    "hugo": ("partly graded", "85"),
     "ines": ("graded", "100"),
     "jonas": ("graded", "0"),
     "kira": ("unreadable", ""),

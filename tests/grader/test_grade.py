@@ -138,7 +138,9 @@ def test_what_comes_back_is_believed_only_in_shape():
     assert outputs[0].shape == (2, 2) and seen == {}
     for bad, finding in [
         (reply(), "should return 1"),
-        (reply(**{"0": np.ones(4)}), "has shape (4,)"),
+        (reply(**{"0": np.ones(4)}), "should have 2 dimensions, and has 1"),
+        (reply(**{"0": np.ones((2, 3))}), "dimension 1 has one too many entries"),
+        (reply(**{"0": np.ones((0, 987))}), "dimension 0 has another size than asked for"),
         (reply(**{"0": np.full((2, 2), np.inf)}), "not finite"),
         (session.Reply(False, "NotImplementedError"), "not written yet"),
         (session.Reply(False, "Undefined"), "does not exist"),
