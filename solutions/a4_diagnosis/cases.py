@@ -123,8 +123,9 @@ def loss_1(net, x0, y, t, eps, u):
 def sample_2(net, x, y, noise):
     for t in range(T, 0, -1):
         eps = net(x, torch.full((len(x),), t - 1), y)
-        x0 = (x - sigma_2[t] * eps) / alpha_2[t]
-        x = alpha_2[t - 1] * x0 + sigma_2[t - 1] * eps
+        keep = (alpha_2[t] / alpha_2[t - 1]) ** 2
+        x = (x - (1 - keep) / sigma_2[t] * eps) / keep.sqrt()
+        x = x + (1 - keep).sqrt() * sigma_2[t - 1] / sigma_2[t] * noise[t]
     return x
 """,
     ),

@@ -59,16 +59,20 @@ MUTANTS = [
     ),
     # 2. training
     Mutant("trained on x0", "ex2_train", "t) - eps)", "t) - batch)", says="guesses x0"),
-    Mutant("no steps are taken", "ex2_train", "        optimizer.step()\n", "", says="no better"),
+    Mutant(
+        "no steps are taken", "ex2_train", "        optimizer.step()\n", "", says="hardly learned"
+    ),
     Mutant("sign swapped", "ex2_train", "t) - eps)", "t) + eps)", says="wrong sign"),
     Mutant(
         "one step only",
         "ex2_train",
         "in range(steps)",
         "in range(min(steps, 1))",
-        says="no better",
+        says="hardly learned",
     ),
-    Mutant("learning rate far too small", "ex2_train", "lr=3e-3", "lr=3e-7", says="no better"),
+    Mutant(
+        "learning rate far too small", "ex2_train", "lr=3e-3", "lr=3e-7", says="hardly learned"
+    ),
 ]
 
 ALTERNATES = [
@@ -140,7 +144,7 @@ def train(model, x0, steps, generator):
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             opt.step()
-            losses.append(float(loss))
+            losses.append(loss.item())
     return losses
 """,
     ),
