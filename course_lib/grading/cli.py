@@ -108,6 +108,8 @@ def grade_command(
         start(sandbox.Limits())  # if it is missing, say so before anything else
     except (FileNotFoundError, sandbox.SandboxMissing) as error:
         raise fail(error) from error
+    if start is sandbox.bubblewrap and (danger := sandbox.exposed(solutions, submitted, results)):
+        raise fail(danger)
     names = grade.students(submitted)
     if student is not None and student not in names:
         raise fail(f"there is no folder {submitted / student}.")

@@ -97,17 +97,31 @@ def bubblewrap(limits: Limits) -> tuple[list[str], dict[str, str]]:
     command += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
     for folder in ("/tmp", "/dev/shm"):
         command += ["--size", str(limits.files), "--tmpfs", folder]
-    for folder in sorted({Path(sys.base_prefix), Path(sys.prefix)}):
-        if not folder.is_relative_to("/usr"):
-            command += ["--ro-bind", str(folder), str(folder)]
-            if (folder / "state").is_dir():  # Jupyter's tokens and history, if it is our .venv
-                command += _hidden(folder / "state")
+    for folder in _python():
+        command += ["--ro-bind", str(folder), str(folder)]
+        if (folder / "state").is_dir():  # Jupyter's tokens and history, if it is our .venv
+            command += _hidden(folder / "state")
     command += ["--ro-bind", str(PACKAGE), "/course/course_lib"]
     command += _hidden(Path("/course/course_lib/grading"))
     command += ["--ro-bind", str(HARNESS), "/course/harness.py", "--remount-ro", "/"]
     command += ["--chdir", "/tmp", sys.executable, "-I", "-B", "/course/harness.py"]
     # bwrap's own environment can be read in the sandbox, as /proc/1/environ: it must be empty.
     return [*command, limits.for_harness()], {}
+
+
+def _python() -> list[Path]:
+    """Where Python and its packages are, beside the system's own folders."""
+    folders = sorted({Path(sys.base_prefix), Path(sys.prefix)})
+    return [folder for folder in folders if not folder.is_relative_to("/usr")]
+
+
+def exposed(*private: Path) -> str | None:
+    """Say which of these folders lies where students' code could read it, if one does."""
+    for folder in private:
+        for shown in (Path("/usr"), *_python()):
+            if folder.resolve().is_relative_to(shown.resolve()):
+                return f"{folder} lies in {shown}, which every student's code can read: move it."
+    return None
 
 
 def _hidden(folder: Path) -> list[str]:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,6 +103,13 @@ def test_without_bubblewrap_nothing_is_run(monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(sandbox.SandboxMissing, match="install the package bubblewrap"):
         sandbox.bubblewrap(sandbox.Limits())
+
+
+def test_folders_that_the_sandbox_shows_are_refused(tmp_path, monkeypatch):
+    assert sandbox.exposed(tmp_path / "solutions", tmp_path / "submitted") is None
+    assert "lies in /usr" in sandbox.exposed(tmp_path, Path("/usr/src/course/solutions"))
+    monkeypatch.setattr(sandbox.sys, "prefix", str(tmp_path))
+    assert "move it" in sandbox.exposed(tmp_path / "solutions")
 
 
 def test_a_container_is_started_by_its_template():

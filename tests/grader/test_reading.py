@@ -2,11 +2,12 @@
 
 import copy
 import json
+import os
 
 import pytest
 from audit import NAME, SOLUTIONS
 
-from course_lib.grading import demo, notebook
+from course_lib.grading import demo, grade, notebook, results
 
 MASTER = SOLUTIONS / NAME / f"{NAME}.ipynb"
 
@@ -76,6 +77,28 @@ def test_finding_the_file(tmp_path):
     (tmp_path / NAME).mkdir()
     (tmp_path / NAME / f"{NAME}.ipynb").write_text(json.dumps({}))
     assert notebook.find(tmp_path, NAME)[0].parent.name == NAME
+
+
+def test_a_folder_that_cannot_be_read_is_unreadable(tmp_path, job, monkeypatch):
+    one = job({"cells": []})
+
+    def refused(*_):
+        raise PermissionError("mode 000")
+
+    monkeypatch.setattr(notebook.Path, "iterdir", refused)
+    with pytest.raises(notebook.Unreadable, match="cannot be read"):
+        notebook.find(tmp_path, NAME)
+    assert len(one.key()) == 64
+
+
+def test_a_file_name_that_is_no_text_does_not_stop_the_run(tmp_path, job):
+    one = job({"cells": []})
+    path = one.folder / NAME / f"{NAME}.ipynb"
+    path.unlink()
+    os.symlink("elsewhere", os.fsencode(path.parent) + b"/\xff.ipynb")
+    result = grade.grade_one(one)
+    assert result.status == "unreadable" and len(result.key) == 64
+    results.write(result, tmp_path / "results")
 
 
 def test_sources_may_be_lists_of_lines(read, master):
