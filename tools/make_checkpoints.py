@@ -37,7 +37,7 @@ class Plan:
 
 
 CHECK = (1.0, 500)  # on every card: what the tests measure anew
-PLANS = {"mnist": Plan("mnist-large", 0, 40_000, (CHECK, (1.0, 10_000), (1.3, 10_000)))}
+PLANS = {"mnist": Plan("mnist-large", 0, 26_000, (CHECK, (1.0, 10_000), (1.3, 10_000)))}
 for schedule in ("linear", "cosine", "quadratic"):
     for seed in range(3):
         reports = (CHECK, (1.0, 1000), (2.0, 1000))
