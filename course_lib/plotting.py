@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from torch import Tensor
 
 from course_lib.samplers import Step
@@ -231,6 +232,9 @@ def loss_curve(records: Sequence[Record], window: int = 50) -> Figure:
     ax.plot(np.arange(1, len(loss) + 1), loss, lw=0.5, alpha=0.4, label="each step")
     ax.plot(np.arange(window, len(loss) + 1), smooth, label=f"mean of {window} steps")
     ax.set(xlabel="training step", ylabel="loss", yscale="log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter("")
     ax.legend()
     return figure
 
