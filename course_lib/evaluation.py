@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import torch
@@ -117,7 +117,8 @@ class Report:
     """What the judge says of n generated digits, and how they were made.
 
     n, steps, sampler, guidance, seed, seconds
-                 how they were made; seconds is the time it took, on this machine
+                 how they were made, the sampler as ``title`` writes it; seconds is the time it
+                 took, on this machine
     accuracy     share read as the digit that was asked for
     by_class     the same for each digit, 0 to 9
     confidence   mean probability that the judge gives to the digit it reads
@@ -218,6 +219,14 @@ def judge_samples(x: Tensor, y: Tensor) -> dict:
     }
 
 
+def title(sampler: Callable[..., Iterator[samplers.Step]]) -> str:
+    """Return the name of a sampler, with the settings of a ``partial`` in brackets."""
+    if not isinstance(sampler, partial):
+        return sampler.__name__
+    settings = ", ".join(f"{name}={value}" for name, value in sampler.keywords.items())
+    return f"{sampler.func.__name__}({settings})"
+
+
 def evaluate(
     denoiser: Denoiser,
     n: int,
@@ -241,4 +250,4 @@ def evaluate(
     parts = generate(denoiser, y, (n, 1, 28, 28), sampler=sampler, **options)
     x = torch.cat(list(progress(parts)))
     seconds = time.perf_counter() - start
-    return Report(n=n, sampler=sampler.__name__, seconds=seconds, **options, **judge_samples(x, y))
+    return Report(n=n, sampler=title(sampler), seconds=seconds, **options, **judge_samples(x, y))
