@@ -191,7 +191,8 @@ def load_denoiser(
         about["schedule"],
         max_terminal_signal=1,  # it was accepted when it was trained
     )
-    return Denoiser(model.eval(), schedule, PREDICTIONS[about["prediction"]], clip=clip)
+    model = model.eval().to(memory_format=torch.channels_last)  # a CPU samples faster in it
+    return Denoiser(model, schedule, PREDICTIONS[about["prediction"]], clip=clip)
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

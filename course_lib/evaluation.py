@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import torch
@@ -23,16 +23,19 @@ MEASUREMENTS = DRAWS * len(SIZES)
 MEASURES = ("frechet", "kernel", "precision", "recall", "diversity")
 
 
-def measure(real: Tensor, features: Tensor, y: Tensor) -> dict[str, float]:
+def measure(
+    real: Tensor, features: Tensor, y: Tensor, within_real: float | None = None
+) -> dict[str, float]:
     """Compare features (N, F) of images that should show the digits y with those of real ones.
 
-    Returns  a value for each of MEASURES. Precision and recall set as many real images against
-             the samples as there are samples.
+    within_real  see ``fidelity.kernel_distance``
+    Returns      a value for each of MEASURES. Precision and recall set as many real images against
+                 the samples as there are samples.
     """
     precision, recall = fidelity.precision_recall(real[: len(features)], features)
     return {
         "frechet": fidelity.frechet(real, features),
-        "kernel": fidelity.kernel_distance(real, features),
+        "kernel": fidelity.kernel_distance(real, features, within_real),
         "precision": precision,
         "recall": recall,
         "diversity": fidelity.diversity(features, y),
@@ -50,6 +53,11 @@ class Reference:
 
     features: Tensor
     floors: dict[str, Tensor]
+
+    @cached_property
+    def kernel_within(self) -> float:
+        """Mean kernel over all pairs of real images, which every kernel distance needs."""
+        return fidelity.kernel_within(self.features)
 
     def floor(self, measure: str, n: int) -> float:
         """Return what n real digits score, interpolated in 1/n between the sizes measured.
@@ -83,14 +91,15 @@ def build_reference(
     generator = torch.Generator().manual_seed(0)
     images, labels = train
     real = in_batches(judge.features, test[torch.randperm(len(test), generator=generator)])
-    real = real.half()  # as it is saved; the floors must be measured against the same numbers
-    tensors = {"features": real}
+    tensors = {"features": real.half()}
+    real = tensors["features"].float()  # the floors must be measured against what is saved
+    within_real = fidelity.kernel_within(real)
     tensors |= {f"floors.{name}": torch.zeros(DRAWS, len(SIZES)) for name in MEASURES}
     for k in range(MEASUREMENTS):
         row, column = divmod(k, len(SIZES))
         index = torch.randperm(len(images), generator=generator)[: SIZES[column]]
         features = in_batches(judge.features, images[index])
-        for name, value in measure(real.float(), features, labels[index]).items():
+        for name, value in measure(real, features, labels[index], within_real).items():
             tensors[f"floors.{name}"][row, column] = value
         yield tensors
 
@@ -108,7 +117,8 @@ class Report:
     """What the judge says of n generated digits, and how they were made.
 
     n, steps, sampler, guidance, seed, seconds
-                 how they were made; seconds is the time it took, on this machine
+                 how they were made, the sampler as ``title`` writes it; seconds is the time it
+                 took, on this machine
     accuracy     share read as the digit that was asked for
     by_class     the same for each digit, 0 to 9
     confidence   mean probability that the judge gives to the digit it reads
@@ -204,9 +214,17 @@ def judge_samples(x: Tensor, y: Tensor) -> dict:
         "by_class": [right[y == k].double().mean().item() for k in range(10)],
         "confidence": confidence.mean().item(),
         "entropy": torch.special.entr(share).sum().item() / math.log(10),
-        **measure(real.features, features, y),
+        **measure(real.features, features, y, real.kernel_within),
         "floor": floor,
     }
+
+
+def title(sampler: Callable[..., Iterator[samplers.Step]]) -> str:
+    """Return the name of a sampler, with the settings of a ``partial`` in brackets."""
+    if not isinstance(sampler, partial):
+        return sampler.__name__
+    settings = ", ".join(f"{name}={value}" for name, value in sampler.keywords.items())
+    return f"{sampler.func.__name__}({settings})"
 
 
 def evaluate(
@@ -232,4 +250,4 @@ def evaluate(
     parts = generate(denoiser, y, (n, 1, 28, 28), sampler=sampler, **options)
     x = torch.cat(list(progress(parts)))
     seconds = time.perf_counter() - start
-    return Report(n=n, sampler=sampler.__name__, seconds=seconds, **options, **judge_samples(x, y))
+    return Report(n=n, sampler=title(sampler), seconds=seconds, **options, **judge_samples(x, y))

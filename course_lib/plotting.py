@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from torch import Tensor
 
 from course_lib.samplers import Step
@@ -231,6 +232,9 @@ def loss_curve(records: Sequence[Record], window: int = 50) -> Figure:
     ax.plot(np.arange(1, len(loss) + 1), loss, lw=0.5, alpha=0.4, label="each step")
     ax.plot(np.arange(window, len(loss) + 1), smooth, label=f"mean of {window} steps")
     ax.set(xlabel="training step", ylabel="loss", yscale="log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter("")
     ax.legend()
     return figure
 
@@ -266,17 +270,14 @@ def table(rows: dict[str, Tensor], size: float = 0.55) -> Figure:
     size  width of an image in inches
     """
     count = len(next(iter(rows.values())))
-    figure, axes = plt.subplots(
-        len(rows),
-        1,
-        figsize=(size * count + 1.2, size * len(rows)),
-        squeeze=False,
-        layout="constrained",
-    )
+    left = 0.15 + 0.08 * max(len(name) for name in rows)  # inches, for the longest name
+    width = left + size * count
+    figure, axes = plt.subplots(len(rows), 1, figsize=(width, size * len(rows)), squeeze=False)
+    figure.subplots_adjust(left=left / width, right=1, bottom=0, top=1, hspace=0.06)
     for ax, (name, batch) in zip(axes[:, 0], rows.items(), strict=True):
         _show(ax, batch, count)
-        middle = {"transform": ax.transAxes, "ha": "right", "va": "center"}
-        ax.text(-0.02, 0.5, name, fontsize=9, **middle)
+        beside = {"transform": ax.transAxes, "ha": "right", "va": "center"}
+        ax.text(-0.01, 0.5, name, fontsize=9, **beside)
     return figure
 
 
@@ -321,4 +322,28 @@ def histograms(
         ax.hist(numbers.numpy(), edges, density=True, color="tab:blue", alpha=0.5)
         ax.plot(grid, density, c="black", lw=1)
         ax.set_yticks([])
+    highest = max(ax.get_ylim()[1] for ax in axes)
+    for ax in axes:
+        ax.set_ylim(0, highest)
+    return figure
+
+
+def tradeoff(
+    curves: dict[str, tuple[Sequence[float], Sequence[float]]],
+    xlabel: str,
+    ylabel: str,
+    floor: float | None = None,
+) -> Figure:
+    """Draw named curves, each over an axis of its own, such as quality over seconds.
+
+    curves  (x, y) for each name, both positive: the axes are logarithmic
+    floor   drawn as a dashed line: what real data score
+    """
+    figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
+    for name, (x, y) in curves.items():
+        ax.plot(x, y, marker="o", ms=3, label=name)
+    if floor is not None:
+        ax.axhline(floor, ls="--", c="0.5", label="real against real")
+    ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log", yscale="log")
+    ax.legend()
     return figure

@@ -160,7 +160,7 @@ def linear(
 def quadratic(T: int = 1000, *, beta_min: float = 1e-4, beta_max: float = 0.02) -> Schedule:
     """β is linear in its square root, so noise comes in more gently; β is rescaled by 1000/T.
 
-    See  Song et al. 2021 (arXiv:2010.02502), Appendix D.3
+    See  Ho et al. 2020 (arXiv:2006.11239), Appendix B, and the schedule "quad" of its code
     """
     root = torch.linspace(beta_min**0.5, beta_max**0.5, T, dtype=torch.float64)
     return from_beta(1000 / T * root**2, "quadratic")
@@ -183,7 +183,8 @@ def sigmoid(T: int = 1000, *, start: float = -3.0, end: float = 3.0, tau: float 
     """ᾱ follows a logistic curve, cut out between ``start`` and ``end`` and stretched to 1…0.
 
     tau   temperature: larger is closer to a straight line
-    See   Jabri et al. 2022 (arXiv:2212.11972), Algorithm 1, with β ≤ 0.999 as in ``cosine``
+    See   Jabri et al. 2022 (arXiv:2212.11972), as written in Chen 2023 (arXiv:2301.10972),
+          Algorithm 1; here with β ≤ 0.999 as in ``cosine``
     """
     u = torch.linspace(start, end, T + 1, dtype=torch.float64) / tau
     curve = u.sigmoid()

@@ -132,3 +132,9 @@ def test_resuming_with_another_prediction_is_refused(tmp_path):
     other.prediction = EPS
     with pytest.raises(checkpoints.CheckpointError, match="prediction = v, not eps"):
         checkpoints.resume(path, other)
+
+
+def test_a_loaded_network_lies_in_the_layout_that_a_cpu_is_faster_in():
+    weight = checkpoints.load("twin-cosine-0").model.middle.blocks[0].conv1.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert not weight.is_contiguous()

@@ -103,7 +103,10 @@ def test_a_grid_of_images(tmp_path, monkeypatch):
     figures = json.loads(report.stdout)
     assert figures["n"] == 100 and figures["steps"] == 1 and figures["guidance"] == 1
     assert figures["frechet"] > 5 * figures["floor"]["frechet"]
-    assert "100 digits by ddim" in course("evaluate", "--checkpoint", path, "-n", 100).stdout
+    few = ("evaluate", "--checkpoint", path, "-n", 100, "--steps", 1)
+    assert "100 digits by ddim(eta=1.0)" in course(*few).stdout
+    assert "100 digits by ddim(eta=0.5)" in course(*few, "--eta", 0.5).stdout
+    assert "100 digits by heun, 1 steps" in course(*few, "--sampler", "heun").stdout
 
 
 def test_only_digits_are_judged(trained):

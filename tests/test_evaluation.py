@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from course_lib import data, evaluation, judge, models, samplers, schedules
+from course_lib import data, evaluation, fidelity, judge, models, samplers, schedules
 from course_lib.predictions import Denoiser, V
 
 
@@ -73,6 +73,9 @@ def test_one_digit_only_is_noticed():
     x = -torch.ones(200, 1, 28, 28)
     x[..., 4:24, 13:16] = 1.0  # a straight 1
     verdict = evaluation.judge_samples(x, torch.arange(200) % 10)
+    seen = judge.in_batches(judge.shipped().features, x)
+    expected = fidelity.kernel_distance(evaluation.reference().features, seen)
+    assert verdict["kernel"] == pytest.approx(expected)
     assert verdict["accuracy"] == pytest.approx(0.1) and verdict["by_class"][1] == 1.0
     assert verdict["entropy"] == 0.0 and verdict["diversity"] == pytest.approx(0.0, abs=0.05)
     assert verdict["recall"] == 0.0

@@ -39,6 +39,8 @@ def test_kernel_distance_is_torchmetrics_own():
     theirs.update(a, real=True)
     theirs.update(b, real=False)
     assert fidelity.kernel_distance(a, b) == pytest.approx(theirs.compute()[0].item(), rel=1e-4)
+    known = fidelity.kernel_distance(a, b, fidelity.kernel_within(a))
+    assert known == fidelity.kernel_distance(a, b)
     with pytest.raises(ValueError, match="at least two"):
         fidelity.kernel_distance(a[:1], b)
 

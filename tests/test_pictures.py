@@ -178,3 +178,12 @@ def test_a_live_picture_is_drawn_anew_when_the_slider_is_let_go():
     assert matplotlib.pyplot.get_fignums() == before
     with pytest.raises(ValueError, match="no values"):
         widgets.live(draw, [], "guidance")
+
+
+def test_a_tradeoff_gives_every_curve_its_own_axis():
+    curves = {"a": ([1, 10], [4, 2]), "b": ([3, 30, 300], [3, 2, 1])}
+    (ax,) = plotting.tradeoff(curves, "seconds", "distance", floor=0.5).axes
+    drawn = [(line.get_xdata().tolist(), line.get_ydata().tolist()) for line in ax.lines[:2]]
+    assert drawn == [([1, 10], [4, 2]), ([3, 30, 300], [3, 2, 1])]
+    assert ax.lines[2].get_ydata()[0] == 0.5
+    assert ax.get_xscale() == ax.get_yscale() == "log"

@@ -14,12 +14,13 @@ import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from course_lib import checkpoints, evaluation
+from course_lib import checkpoints, evaluation, samplers
 from course_lib.checkpoints import WEIGHTS
 
 BUILD = Path(__file__).parent.parent / "build"
@@ -28,19 +29,20 @@ TOLERANCE = {"accuracy": 0.04, "frechet": 0.3}
 
 @dataclass(frozen=True)
 class Plan:
-    """What to train, and how to judge it: (guidance, n) for every report on its card."""
+    """What to train, and how to judge it: (guidance, n, eta) for every report on its card."""
 
     recipe: str
     seed: int
     steps: int
-    reports: tuple[tuple[float, int], ...]
+    reports: tuple[tuple[float, int, float], ...]
 
 
-CHECK = (1.0, 500)  # on every card: what the tests measure anew
-PLANS = {"mnist": Plan("mnist-large", 0, 40_000, (CHECK, (1.0, 10_000), (1.3, 10_000)))}
+CHECK = (1.0, 500, 0.0)  # on every card: what the tests measure anew
+FULL = ((1.0, 10_000, 0.0), (1.0, 10_000, 1.0), (1.3, 10_000, 1.0))
+PLANS = {"mnist": Plan("mnist-large", 0, 26_000, (CHECK, *FULL))}
 for schedule in ("linear", "cosine", "quadratic"):
     for seed in range(3):
-        reports = (CHECK, (1.0, 1000), (2.0, 1000))
+        reports = (CHECK, (1.0, 1000, 0.0), (2.0, 1000, 0.0))
         PLANS[f"twin-{schedule}-{seed}"] = Plan(f"twin-{schedule}", seed, 3000, reports)
 
 
@@ -68,14 +70,16 @@ def make(name: str, plan: Plan) -> None:
         "sha256": hashlib.sha256(shipped.read_bytes()).hexdigest(),
         "tolerance": TOLERANCE,
         "reports": [
-            evaluation.evaluate(denoiser, n, guidance=guidance).as_dict()
-            for guidance, n in plan.reports
+            evaluation.evaluate(
+                denoiser, n, guidance=guidance, sampler=partial(samplers.ddim, eta=eta)
+            ).as_dict()
+            for guidance, n, eta in plan.reports
         ],
     }
     (WEIGHTS / f"{name}.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     for report in card["reports"]:
         print(
-            f"{name}: guidance {report['guidance']:g}, n = {report['n']}: "
+            f"{name}: {report['sampler']}, guidance {report['guidance']:g}, n = {report['n']}: "
             f"{report['accuracy']:.2%}, Fréchet {report['frechet']:.3f} "
             f"(floor {report['floor']['frechet']:.3f})"
         )
