@@ -41,13 +41,6 @@ MUTANTS = [
         "still one early", "ex2b_mend", "net(x_t, t, label)", "net(x_t, t - 1, label)", CAME_IN
     ),
     Mutant(
-        "one late instead",
-        "ex2b_mend",
-        "net(x_t, t, label)",
-        "net(x_t, t + 1, label)",
-        says="the other way round",
-    ),
-    Mutant(
         "no time at all",
         "ex2b_mend",
         "net(x_t, t, label)",

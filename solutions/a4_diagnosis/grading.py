@@ -271,7 +271,7 @@ def program_3(rng: Generator):
     for b in batches(rng):
         raw = rng.integers(0, 256, (5, 64))
         raw[0, :2] = 0, 255
-        rest = (b.loss(COSINE, b.u > 0.8), b.walk(COSINE, variance=beta))
+        rest = (b.loss(LINEAR, b.u > 0.8), b.walk(LINEAR, variance=beta))
         wrongs = [
             (AS_IT_CAME, (*rest, raw)),
             ("x0 runs from 0 to 1; images run from −1 to 1.", (None, None, raw / 255)),
