@@ -7,7 +7,7 @@ t = 0 (data) with the help of a denoiser. Imports run strictly downwards:
     level 0   schedules, models, shapes, data, optimizers, fidelity
     level 1   predictions, judge, spacings
     level 2   oracle, guidance, samplers, training
-    level 3   solvers, metrics, evaluation, plotting, recipes
+    level 3   solvers, metrics, evaluation, plotting, recipes, rivals
     level 4   checks, widgets, checkpoints
     level 5   cli
 """
