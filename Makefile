@@ -67,6 +67,11 @@ sampling:  ## measure samplers: quality against seconds, with the shipped networ
 	$(call setup)
 	$(BIN)/python benchmarks/sampling.py $(ARGS)
 
+.PHONY: rivals
+rivals:  ## give diffusion, a GAN and a VAE the same two minutes, and judge what they draw
+	$(call setup)
+	$(BIN)/python benchmarks/rivals.py $(ARGS)
+
 .PHONY: judge
 judge:  ## train the classifier that judges generated digits, and store its weights
 	$(call setup)

@@ -92,6 +92,7 @@ def plot(report: dict, path: Path) -> None:
     """Draw the Fréchet distance over seconds per 100 samples, one line for each sampler."""
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator
 
     figure, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
     measured = rows(report)
@@ -109,7 +110,10 @@ def plot(report: dict, path: Path) -> None:
     ax.axhline(floor, ls="--", c="0.5")
     where = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
     ax.annotate("real digits", (0.99, floor), (0, 3), ha="right", **where)
-    ax.set(xscale="log", yscale="log", xlabel="seconds per 100 samples, two CPU cores")
+    ax.set(xscale="log", ylim=(0, None), xlabel="seconds per 100 samples, two CPU cores")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter("")
     ax.set_ylabel(f"Fréchet distance, n = {report['runs'][0]['n']}")
     ax.legend()
     figure.savefig(path, dpi=110)
@@ -137,9 +141,7 @@ def main(
         },
         "runs": [],
     }
-    plan = [
-        (s, name, k) for s in steps or (5, 10, 20, 50) for name in SAMPLERS for k in range(seeds)
-    ]
+    plan = [(s, name, k) for s in steps or (5, 10, 20) for name in SAMPLERS for k in range(seeds)]
     for count, name, seed in tqdm(plan):
         run = evaluation.evaluate(
             denoiser, n, guidance=guidance, steps=count, sampler=SAMPLERS[name], seed=seed

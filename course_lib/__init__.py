@@ -7,8 +7,8 @@ t = 0 (data) with the help of a denoiser. Imports run strictly downwards:
     level 0   schedules, models, shapes, data, optimizers, fidelity, hints
     level 1   predictions, judge, spacings
     level 2   oracle, guidance, samplers, training
-    level 3   solvers, metrics, evaluation, plotting, recipes, grading
-    level 4   checks, a1_checks, a2_checks, a3_checks, widgets, checkpoints
+    level 3   solvers, metrics, evaluation, plotting, recipes, rivals, grading
+    level 4   checks, a1_checks, a2_checks, a3_checks, a4_checks, a5_checks, widgets, checkpoints
     level 5   cli
 """
 

@@ -22,8 +22,8 @@ def code_cells(path):
     return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
 
 
-def test_there_are_three():
-    assert [path.stem[:3] for path in NOTEBOOKS[:3]] == ["01_", "02_", "03_"]
+def test_there_are_seven():
+    assert [path.stem[:3] for path in NOTEBOOKS] == [f"{k:02d}_" for k in range(1, 8)]
 
 
 def run(path):

@@ -12,7 +12,9 @@ def name(request):
     return request.param
 
 
-def test_the_weights_are_small():
+def test_all_that_04_compares_is_shipped():
+    twins = {f"twin-{s}-{k}" for s in ("linear", "cosine", "quadratic") for k in range(3)}
+    assert set(checkpoints.shipped()) == twins | {"mnist"}
     size = sum(path.stat().st_size for path in checkpoints.WEIGHTS.iterdir())
     assert size < 12e6  # bytes, the judge and the reference included
 
@@ -37,6 +39,16 @@ def test_a_fresh_evaluation_agrees_with_the_card(name):
     assert fresh.frechet == pytest.approx(stated["frechet"], rel=card["tolerance"]["frechet"])
 
 
+def test_the_main_model_is_as_good_as_the_readme_says():
+    reports = checkpoints.card("mnist")["reports"]
+    large = [r for r in reports if r["n"] == 10_000 and r["sampler"] == "ddim(eta=1.0)"]
+    plain, guided = sorted(large, key=lambda report: report["guidance"])
+    assert (plain["guidance"], guided["guidance"]) == (1.0, 1.3)
+    assert plain["steps"] == guided["steps"] == 20
+    assert plain["frechet"] <= 2 * plain["floor"]["frechet"]
+    assert guided["accuracy"] >= 0.99 and min(guided["by_class"]) >= 0.98
+
+
 def test_an_unknown_name_lists_the_shipped_ones():
-    with pytest.raises(FileNotFoundError, match=r"comes with the course: .*twin-linear-0"):
-        checkpoints.load("twin-linear-9")
+    with pytest.raises(FileNotFoundError, match="comes with the course: mnist"):
+        checkpoints.load("minst")
