@@ -26,7 +26,7 @@ NOISE_STEPS = 500
 STEPS = 25  # of the deterministic sampler that draws with it
 HARDEST = {50: 0.5, 200: 0.2, 400: 0.1}
 """What a trained model's mean squared error of the noise must stay below, at three times."""
-GOOD, FAIR = 12.0, 40.0
+GOOD, FAIR = 25.0, 60.0
 """The Fréchet distances, n = 200, below which samples earn all points for quality, or some."""
 
 

@@ -121,7 +121,9 @@ def answer_probes(
         began = time.monotonic()
         finding, errors = put(session, probe, int(generator.integers(2**31)), limits.call)
         if finding:
-            found[finding] = getattr(finding, "costs", 1.0)
+            costs = getattr(finding, "costs", 1.0)
+            finding = str(finding)  # a Partial would not survive being sent to another process
+            found[finding] = costs
         mark.evidence.append(
             {
                 "functions": [call.function for call in probe.calls],

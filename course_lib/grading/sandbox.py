@@ -38,7 +38,7 @@ class Limits:
     cell: float = 40
     call: float = 20
     total: float = 240
-    patience: float = 3
+    patience: float = 5
     memory: int = 3072 * MB
     threads: int = 32
     files: int = 64 * MB

@@ -50,14 +50,14 @@ def lessons(rng: Generator):
             return None
         if error < a5_checks.FAIR:
             return Partial("The error on held-out pictures is fair, and not yet good.", 0.5)
+        if ((guess + eps) ** 2).mean() < error / 2:
+            return "The network guesses the noise with the wrong sign after training."
         alpha = a5_checks.SCHEDULE.alpha.numpy()[t].reshape(-1, 1, 1, 1)
         sigma = a5_checks.SCHEDULE.sigma.numpy()[t].reshape(-1, 1, 1, 1)
         as_x0 = (x_t - alpha * guess) / sigma
         late = t > 500  # where a guess of x0 is known from one of the noise
         if ((as_x0 - eps)[late] ** 2).mean() < 0.5 < ((guess - eps)[late] ** 2).mean():
             return "The network guesses x0 after training; the noise is asked for."
-        if ((guess + eps) ** 2).mean() < error:
-            return "The network guesses the noise with the wrong sign after training."
         return "The error on held-out pictures is that of a network that has hardly learned."
 
     yield Probe([Call("learn", [x0.numpy(), x_t, t], [eps.shape])], judge)
