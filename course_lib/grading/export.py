@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +30,8 @@ def gradebook(results: Sequence[Result], database: Path) -> int:
             "pip install -c constraints.txt -e .[instructor]"
         ) from error
     stored = 0
+    # nbgrader starts `alembic` by its name, which is found only if this Python is "activated".
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     with Gradebook(f"sqlite:///{database.resolve()}") as book:
         for result in results:
             book.update_or_create_student(result.student)

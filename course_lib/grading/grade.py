@@ -35,21 +35,24 @@ class Run:
         self.findings: list[str] = []
         self.errors: dict[str, str] = {}
         self.deadline = time.monotonic() + limits.total * limits.patience
+        self.left = limits.total  # seconds of processor time
         self.at: Cell | Mark | None = None  # what is running
 
     def finish(self) -> str:
         """Grade all that can be graded, and return the status."""
         last = Ended("timed out", "the time for the whole notebook was used up")
         for _ in range(RESTARTS):
-            if time.monotonic() > self.deadline:
+            if self.left <= 0 or time.monotonic() > self.deadline:
                 break
-            with Session(self.start, self.limits, self.deadline) as session:
+            with Session(self.start, self.limits, self.deadline, self.left) as session:
                 try:
                     self.answer(session)
                     break
                 except Ended as end:
                     self._without(end)
                     last = end
+                finally:
+                    self.left -= session.spent
         for mark in self.marks:
             if mark.state == "not reached":
                 _stop(mark, last)

@@ -51,7 +51,7 @@ class Limits:
                 "memory": self.memory,
                 "threads": self.threads,
                 "files": self.files,
-                "seconds": int(self.total),
+                "seconds": int(2 * self.total),  # importing the libraries counts here, too
             }
         )
 

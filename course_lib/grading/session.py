@@ -53,13 +53,19 @@ class Session:
     start     function from limits to the command and the environment, as in ``sandbox``
     limits    what the student's code may use
     deadline  time (``time.monotonic``) after which every request fails
+    budget    seconds of processor time for all requests together; ``spent`` are gone
     Raises    SandboxMissing if the harness does not start, which is no student's fault
     """
 
     def __init__(
-        self, start: Callable[[Limits], tuple[list[str], dict]], limits: Limits, deadline: float
+        self,
+        start: Callable[[Limits], tuple[list[str], dict]],
+        limits: Limits,
+        deadline: float,
+        budget: float = float("inf"),
     ) -> None:
-        self.limits, self.deadline = limits, deadline
+        self.limits, self.deadline, self.budget = limits, deadline, budget
+        self.spent = 0.0
         command, env = start(limits)
         self.process = subprocess.Popen(
             command,
@@ -70,6 +76,7 @@ class Session:
             start_new_session=True,
         )
         self.buffer, self.looked = bytearray(), time.monotonic()
+        self.started = float("inf")  # seconds of processor time that importing took, once known
         self.seconds: float = limits.start  # of processor time that a request may take
         self.allowed: float | None = None  # the sum of it at which the request has had enough
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
@@ -82,6 +89,7 @@ class Session:
             raise SandboxMissing(
                 f"The sandbox did not start: {said[-500:] or end.reason}"
             ) from end
+        self.started = usage(self.process.pid).seconds
 
     def __enter__(self) -> "Session":
         return self
@@ -185,9 +193,10 @@ class Session:
             raise Ended("crashed", "it took more memory than is allowed")
         if use.threads > self.limits.threads:
             raise Ended("crashed", "it started more processes than are allowed")
+        self.spent = use.seconds - self.started
         if self.allowed is None:  # a request that is answered at once need not be measured
             self.allowed = use.seconds + self.seconds
-        if use.seconds > self.allowed:
+        if use.seconds > self.allowed or self.spent > self.budget:
             raise Ended("timed out", "it took longer than is allowed")
 
 

@@ -157,11 +157,9 @@ def forge():
             pass
 """
 HARNESS = """
-import sys
-frame = sys._getframe()
-while "REPLIES" not in frame.f_globals:
-    frame = frame.f_back
-harness = frame.f_globals
+import gc
+dicts = (thing for thing in gc.get_objects() if type(thing) is dict)
+harness = next(names for names in dicts if {"REPLIES", "FORBIDDEN"} <= {*names})
 """
 
 
@@ -457,7 +455,7 @@ for name in ("probes", "grade", "session", "demo", "release"):
     Attack(
         "fills the disk",
         "import course_lib\nwritten = 0\n"
-        "for folder in ('/tmp', '/dev/shm', '/dev', '/', '.', '/course', '/var/tmp', '/run',\n"
+        "for folder in ('/tmp', '/dev/shm', '/dev', '/', '/course', '/var/tmp', '/run',\n"
         "               *course_lib.__path__, course_lib.__path__[0] + '/grading'):\n"
         "    for i in range(100):\n        try:\n"
         "            written += open(f'{folder}/{i}', 'wb').write(bytes(10**7))\n"
@@ -513,9 +511,12 @@ for name in ("probes", "grade", "session", "demo", "release"):
     Attack(
         "reads another student's notebook",
         answer=loot(
-            "import glob\nloot = []\nfor folder in ('{root}', '..', '../..', '../../..'):\n"
-            "    for path in glob.glob(folder + '/**/honest/**/*.ipynb', recursive=True):\n"
-            "        loot.append(open(path).read())"
+            "import os\nloot, system = [], ('usr', 'proc', 'sys', 'lib', 'site-packages')\n"
+            "for top in ('{root}/submitted', '../..', '/'):\n"
+            "    for folder, names, files in os.walk(top):\n"
+            "        names[:] = [name for name in names if name not in system]\n"
+            "        if 'honest' in folder:\n"
+            "            loot += [open(os.path.join(folder, name)).read() for name in files]"
         ),
     ),
     Attack(

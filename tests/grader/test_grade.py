@@ -43,7 +43,7 @@ def test_a_notebook_that_uses_up_its_time_is_not_a_zero(master, job):
     content = master
     for name in ("ex1_schedule", "ex2_forward"):
         content = demo.changed(content, demo.Alternate("", name, "while True: pass"))
-    result = grade.grade_one(job(content, limits=sandbox.Limits(cell=4, total=9)))
+    result = grade.grade_one(job(content, limits=sandbox.Limits(cell=4, total=6)))
     assert result.status == "timed out"
     assert {mark.state for mark in result.marks} == {"timed out"}
     assert report.total(result) == ""
