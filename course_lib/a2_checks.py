@@ -384,6 +384,6 @@ def trained(names: dict) -> None:
         require(off < HARDEST[t], f"At t = {t} the error of the noise is {off:.2f}: train longer.")
     noise = torch.randn(200, 1, 28, 28, generator=torch.Generator().manual_seed(1))
     distance = quality(draw(model, noise))
-    require(distance < FAIR, f"The Fréchet distance is {distance:.1f}; from {FAIR} on it counts.")
-    level = "all points" if distance < GOOD else f"some points; below {GOOD} it would be all"
+    require(distance < FAIR, f"The Fréchet distance is {distance:.1f}; it counts only below {FAIR:g}.")
+    level = "enough for all points" if distance < GOOD else f"and all points begin below {GOOD:g}"
     print(f"✓ Your model draws digits: Fréchet distance {distance:.1f} at n = 200, {level}.")

@@ -58,8 +58,8 @@ def curves(rng: Generator):
 SHOWS = {
     Fault.CLIPPED_WITHOUT_RECOMPUTING: "Clipping without recomputing needs a sampler that clips. "
     "Is there one here?",
-    Fault.DEAD_TIME_EMBEDDING: "With a dead time embedding, the loss by time suffers at both "
-    "ends, because one answer must serve for all times. It does not here.",
+    Fault.DEAD_TIME_EMBEDDING: "With a dead time embedding, the loss by time is nearly flat, and "
+    "high where a healthy one falls: one answer must serve for all times. It does not here.",
     Fault.GUIDANCE_COUNTED_FROM_ZERO: "Guidance shows in samples asked for by label alone, and "
     "nothing here is guided.",
     Fault.LABELS_NEVER_DROPPED: "Where labels are never dropped, samples with a label are well "
@@ -71,15 +71,15 @@ SHOWS = {
     Fault.NO_NOISE_BETWEEN_STEPS: "Without fresh noise, samples lie closer together than the "
     "data. That is not the picture here.",
     Fault.NOISE_AT_LAST_STEP: "Noise at the last step makes samples blurred, around the right "
-    "places, with and without labels, while both losses are well. That is not the picture here.",
+    "places, with and without labels, while both losses look healthy. That is not the picture here.",
     Fault.OFF_BY_ONE_IN_T: "If training and sampling counted differently by one, the losses "
-    "would be well, and the samples off their places and blurred, but not beyond recognition.",
+    "would look healthy, and the samples off their places and blurred, but not beyond recognition.",
     Fault.ONE_TIME_FOR_THE_BATCH: "One time for a whole batch shows in a loss that leaps from "
     "step to step, and here t comes from the clinic.",
-    Fault.PIXELS_0_TO_255: "Bytes for pixels drown the noise: the loss starts in the thousands. "
-    "That is not the picture here.",
-    Fault.SCHEDULE_MISMATCH: "With two different tables, both losses are well, and the samples "
-    "far from the data in all directions. That is not the picture here.",
+    Fault.PIXELS_0_TO_255: "Bytes for pixels drown the noise: the loss starts in the hundreds, "
+    "where it should start near 1. That is not the picture here.",
+    Fault.SCHEDULE_MISMATCH: "With two different tables, both losses look healthy, and the "
+    "samples come to rest far from the data. That is not the picture here.",
     Fault.SIGNAL_LEFT_AT_T: "Is there signal left at T in the table by which the network is "
     "trained? Look at its last entry.",
     Fault.UNIFORM_NOISE: "All noise of these programs comes from the clinic, and it is Gaussian.",
