@@ -1,5 +1,7 @@
 """The instructor's commands: ``course release``, ``grade``, ``report`` and ``demo-class``."""
 
+import os
+import secrets
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from enum import Enum
@@ -68,6 +70,14 @@ def cluster(address: str | None) -> AbstractContextManager:
     return joblib.parallel_config(backend="dask")
 
 
+def kept_salt(folder: Path) -> str:
+    """Return the word that nobody else knows, so that nobody can foresee what probes ask."""
+    path = folder / "salt.txt"
+    if not path.exists():
+        storage.write_atomically(path, secrets.token_hex(8))
+    return path.read_text("utf-8")
+
+
 @app.command("grade")
 def grade_command(
     assignment: Annotated[str, typer.Argument(help="Such as a1_toy_diffusion.")],
@@ -81,9 +91,17 @@ def grade_command(
         bool, typer.Option("--resume", help="Keep results whose submission has not changed.")
     ] = False,
     due: Annotated[
-        datetime | None, typer.Option(help="When it was due, to count late days.")
+        datetime | None,
+        typer.Option(help="When it was due: late days are counted by the files' own times."),
     ] = None,
-    salt: Annotated[str, typer.Option(help="Any word: it changes the inputs of the probes.")] = "",
+    salt: Annotated[
+        str | None,
+        typer.Option(
+            help="Any word: it changes the inputs of the probes "
+            "[default: drawn once, and kept beside the results]",
+            show_default=False,
+        ),
+    ] = None,
     container: Annotated[
         str | None, typer.Option(help="Command that starts a container, instead of bubblewrap.")
     ] = None,
@@ -100,6 +118,10 @@ def grade_command(
 
     Example: course grade a1_toy_diffusion submitted/ --jobs 2 --resume
     """
+    if os.name == "nt":
+        raise fail(
+            "grading needs Linux or macOS: on Windows, install and run the course in WSL 2."
+        )
     if not submitted.is_dir():
         raise fail(f"{submitted} is not a folder.")
     try:
@@ -121,7 +143,7 @@ def grade_command(
             solutions.resolve(),
             submitted.resolve() / name,
             start,
-            salt=salt,
+            salt=kept_salt(stored.parent) if salt is None else salt,
             due=due.timestamp() if due else None,
         )
         for name in ([student] if student else names)

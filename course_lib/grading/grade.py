@@ -41,10 +41,16 @@ class Run:
     def finish(self) -> str:
         """Grade all that can be graded, and return the status."""
         last = Ended("timed out", "the time for the whole notebook was used up")
-        for _ in range(RESTARTS):
+        for again in range(RESTARTS):
             if self.left <= 0 or time.monotonic() > self.deadline:
                 break
-            with Session(self.start, self.limits, self.deadline, self.left) as session:
+            try:
+                started = Session(self.start, self.limits, self.deadline, self.left)
+            except SandboxMissing:
+                if again:  # it started before, so that this is about one submission
+                    break
+                raise
+            with started as session:
                 try:
                     self.answer(session)
                     break
@@ -156,7 +162,11 @@ def put(
         outputs += checked[0]
         seen = checked[1] or seen
     with np.errstate(all="ignore"):
-        return probe.judge(outputs, seen), errors
+        try:
+            return probe.judge(outputs, seen), errors
+        except Exception as error:  # what came back may be stranger than a judge foresaw
+            errors.append(f"the judge: {error!r:.200}")
+            return f"{probe.calls[-1].function}() returns something that cannot be judged.", errors
 
 
 # --- one student, and a class --------------------------------------------------------------------

@@ -18,6 +18,7 @@ from pathlib import Path
 SCHEMA = 3
 """Version of nbgrader's cell metadata that the masters use."""
 SIZE_CAP = 20 * 2**20
+MOST = 20  # remarks about one notebook
 CELLS_CAP = 1000
 KEPT = ("locked", "solution", "grade", "task", "points", "cell_type")
 
@@ -188,6 +189,8 @@ def read(path: Path, master: Path) -> Submission:
         elif marks(known[name]).get("solution"):
             run.append(Cell(cell["source"], name))
     findings = [*_compare(cells, known), *_borrowed(run)]
+    if len(findings) > MOST:
+        findings[MOST:] = [f"There are {len(findings) - MOST} more remarks of this kind."]
     return Submission(run, findings, hashlib.sha256(data).hexdigest(), changed)
 
 

@@ -75,6 +75,7 @@ class Session:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        self.ticks: dict[int, float] = {}
         self.buffer, self.looked = bytearray(), time.monotonic()
         self.started = float("inf")  # seconds of processor time that importing took, once known
         self.seconds: float = limits.start  # of processor time that a request may take
@@ -89,7 +90,7 @@ class Session:
             raise SandboxMissing(
                 f"The sandbox did not start: {said[-500:] or end.reason}"
             ) from end
-        self.started = usage(self.process.pid).seconds
+        self.started, self.spent = self._used(usage(self.process.pid)), 0.0
 
     def __enter__(self) -> "Session":
         return self
@@ -101,7 +102,7 @@ class Session:
         """End the sandbox and everything in it."""
         try:
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):  # the second, on macOS, if it is gone
             pass
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
@@ -189,23 +190,41 @@ class Session:
     def _look(self) -> None:
         self.looked = time.monotonic()
         use = usage(self.process.pid)
+        seconds = self._used(use)
         if use.memory > self.limits.memory:
             raise Ended("crashed", "it took more memory than is allowed")
         if use.threads > self.limits.threads:
             raise Ended("crashed", "it started more processes than are allowed")
-        self.spent = use.seconds - self.started
+        self.spent = max(0.0, seconds - self.started)
         if self.allowed is None:  # a request that is answered at once need not be measured
-            self.allowed = use.seconds + self.seconds
-        if use.seconds > self.allowed or self.spent > self.budget:
+            self.allowed = seconds + self.seconds
+        if seconds > self.allowed or self.spent > self.budget:
             raise Ended("timed out", "it took longer than is allowed")
+
+    def _used(self, use: "Use") -> float:
+        """Seconds of processor time so far; it never falls.
+
+        The system adds a child's time to its parent's, unless the parent does not want to hear
+        of its children. So the time of every process that was ever seen is kept, too.
+        """
+        for pid, own in use.own.items():
+            self.ticks[pid] = max(own, self.ticks.get(pid, 0.0))
+        return max(use.seconds, sum(self.ticks.values()))
 
 
 class Use(NamedTuple):
-    """What processes take: bytes of memory, threads, and seconds of processor time so far."""
+    """What processes take.
+
+    memory   bytes
+    threads  how many
+    seconds  of processor time so far, with that of children that have ended
+    own      the same for each process alone
+    """
 
     memory: int
     threads: int
     seconds: float
+    own: Mapping[int, float]
 
 
 def usage(root: int) -> Use:
@@ -227,8 +246,10 @@ def usage(root: int) -> Use:
         grown = bool(more)
     memory = sum(map(resident, family))
     threads = sum(int(stats[pid][17]) for pid in family & set(stats))
-    ticks = sum(int(field) for pid in family & set(stats) for field in stats[pid][11:15])
-    return Use(memory, threads, ticks / os.sysconf("SC_CLK_TCK"))
+    a_second = os.sysconf("SC_CLK_TCK")
+    ticks = {pid: [int(field) for field in stats[pid][11:15]] for pid in family & set(stats)}
+    own = {pid: sum(fields[:2]) / a_second for pid, fields in ticks.items()}
+    return Use(memory, threads, sum(map(sum, ticks.values())) / a_second, own)
 
 
 def resident(pid: int) -> int:

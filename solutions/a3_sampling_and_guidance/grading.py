@@ -305,8 +305,9 @@ def enough(rng: Generator):
         floor = float(np.round(rng.uniform(0.02, 0.05), 4))
         first = int(rng.integers(1, 4))  # rank of the answer; the best distance is the next one's
         ranks = np.argsort(np.argsort(steps))
-        floors = np.where(ranks < first, 8.0 - ranks, 1.3)
-        floors[ranks == first], floors[ranks == first + 1] = 1.2, 1.1
+        floors = np.where(ranks < first, 8.0 - ranks, rng.uniform(1.15, 1.4, 6))
+        for rank, value in ((first - 1, 1.56), (first, 1.44), (first + 1, 1.1)):
+            floors[ranks == rank] = value
         distance = single(floor * floors)
         good = distance <= 1.5 * floor
         wrongs = [
@@ -339,6 +340,7 @@ def elbows(rng: Generator):
         w = single(np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0]) + rng.uniform(0.05, 0.2))
         accuracy = np.r_[np.linspace(0.4, 0.97, flat, endpoint=False), np.full(7 - flat, 0.986)]
         accuracy[4], accuracy[6] = 0.9925, 0.85
+        accuracy[flat - 1], accuracy[flat] = 0.9925 - 0.11, 0.9925 - 0.09
         accuracy = single(accuracy + rng.uniform(0, 0.001))
         good = accuracy >= accuracy.max() - 0.1
         wrongs = [

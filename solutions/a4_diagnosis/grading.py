@@ -71,9 +71,11 @@ SHOWS = {
     Fault.NO_NOISE_BETWEEN_STEPS: "Without fresh noise, samples lie closer together than the "
     "data. That is not the picture here.",
     Fault.NOISE_AT_LAST_STEP: "Noise at the last step makes samples blurred, around the right "
-    "places, with and without labels, while both losses look healthy. That is not the picture here.",
+    "places, with and without labels, while both losses look healthy. That is not the picture "
+    "here.",
     Fault.OFF_BY_ONE_IN_T: "If training and sampling counted differently by one, the losses "
-    "would look healthy, and the samples off their places and blurred, but not beyond recognition.",
+    "would look healthy, and the samples off their places and blurred, but not beyond "
+    "recognition.",
     Fault.ONE_TIME_FOR_THE_BATCH: "One time for a whole batch shows in a loss that leaps from "
     "step to step, and here t comes from the clinic.",
     Fault.PIXELS_0_TO_255: "Bytes for pixels drown the noise: the loss starts in the hundreds, "
