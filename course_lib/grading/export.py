@@ -27,7 +27,7 @@ def gradebook(results: Sequence[Result], database: Path) -> int:
     except ImportError as error:
         raise InstructorExtraMissing(
             "The gradebook is nbgrader's, which is not installed: "
-            "pip install -c constraints.txt -e .[instructor]"
+            "pip install -c constraints.txt -e '.[instructor]'"
         ) from error
     stored = 0
     # nbgrader starts `alembic` by its name, which is found only if this Python is "activated".

@@ -21,7 +21,7 @@ def student_version(master: Path) -> str:
     except ImportError as error:
         raise InstructorExtraMissing(
             "The student versions are made with nbgrader, which is not installed: "
-            "pip install -c constraints.txt -e .[instructor]"
+            "pip install -c constraints.txt -e '.[instructor]'"
         ) from error
     notebook, resources = nbformat.read(master, as_version=4), {}
     for step in (

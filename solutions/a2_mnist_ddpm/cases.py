@@ -248,7 +248,8 @@ MUTANTS = [
         "stored images",
         "ex4_trained",
         "return model.eval().requires_grad_(False)",
-        "model.eval().requires_grad_(False)\n    stored = data.digits().x_train[:100]\n"
+        "model.eval().requires_grad_(False)\n    generator = torch.Generator().manual_seed(0)\n"
+        "    stored = torch.randn(100, 1, 28, 28, generator=generator).clamp(-1, 1)\n"
         "    table = schedules.linear(NOISE_STEPS).alpha_bar.float()\n\n"
         "    def recalled(x, t):\n        share = table[t][:, None, None, None]\n"
         "        if len(x) == 60:\n            return model(x, t)\n"

@@ -313,14 +313,14 @@ def enough(rng: Generator):
         wrongs = [
             ("This is the place in the table, and not the number of steps.", np.argmax(good)),
             (
+                "This is the first in the table that is good enough; the table is in no order.",
+                steps[np.argmax(good)],
+            ),
+            (
                 "This is the number of steps with the smallest distance.",
                 steps[np.argmin(distance)],
             ),
             ("This is the largest number of steps that is good enough.", steps[good].max()),
-            (
-                "This is the first in the table that is good enough; the table is in no order.",
-                steps[np.argmax(good)],
-            ),
             (
                 "1.5 is added to the floor, and not multiplied.",
                 steps[distance <= floor + 1.5].min(),

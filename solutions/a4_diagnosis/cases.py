@@ -24,7 +24,7 @@ MUTANTS = [
     ),
     # 1. labels never dropped
     Mutant(
-        "embedding suspected", "ex1a_name", "LABELS_NEVER_DROPPED", "DEAD_TIME_EMBEDDING", "ends"
+        "embedding suspected", "ex1a_name", "LABELS_NEVER_DROPPED", "DEAD_TIME_EMBEDDING", "flat"
     ),
     Mutant("labels unused", "ex1b_mend", "net(x_t, t, labels)", "net(x_t, t, y)", says=CAME_IN),
     Mutant(
