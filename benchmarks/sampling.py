@@ -12,6 +12,7 @@ and sampling.png, and prints two tables.
 
 import json
 import platform
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,12 +21,14 @@ import torch
 import typer
 from tqdm import tqdm
 
-from course_lib import checkpoints, evaluation, samplers, solvers
+from course_lib import checkpoints, evaluation, samplers, solvers, spacings
 
 HERE = Path(__file__).parent
+FRESH = partial(samplers.ddim, eta=1.0, spacing=spacings.square_root)
 SAMPLERS = {
     "DDPM": samplers.ddpm,
     "DDIM": samplers.ddim,
+    "DDIM, η = 1, stops at square roots": FRESH,
     "DPM-Solver++(2M)": solvers.dpm_solver,
     "Heun": solvers.heun,
 }
@@ -141,7 +144,9 @@ def main(
         },
         "runs": [],
     }
-    plan = [(s, name, k) for s in steps or (5, 10, 20) for name in SAMPLERS for k in range(seeds)]
+    plan = [
+        (s, name, k) for s in steps or (5, 10, 20, 50) for name in SAMPLERS for k in range(seeds)
+    ]
     for count, name, seed in tqdm(plan):
         run = evaluation.evaluate(
             denoiser, n, guidance=guidance, steps=count, sampler=SAMPLERS[name], seed=seed

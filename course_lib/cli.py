@@ -14,9 +14,20 @@ import torch
 import typer
 from tqdm import tqdm
 
-from course_lib import checkpoints, data, evaluation, judge, plotting, recipes, samplers, solvers
+from course_lib import (
+    checkpoints,
+    data,
+    evaluation,
+    judge,
+    plotting,
+    recipes,
+    samplers,
+    solvers,
+    spacings,
+)
 from course_lib.grading import cli as grading
 from course_lib.predictions import Denoiser
+from course_lib.schedules import Schedule
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,8 +42,16 @@ SAMPLERS = {
     function.__name__.replace("_", "-"): function
     for function in (samplers.ddim, samplers.ddpm, solvers.heun, solvers.dpm_solver, solvers.euler)
 }
+SPACINGS = {
+    "even": Schedule.timesteps,
+    "uniform": spacings.uniform,
+    "quadratic": spacings.quadratic,
+    "square-root": spacings.square_root,
+    "karras": spacings.karras,
+}
 Model = Enum("Model", {name: name for name in (*recipes.RECIPES, "judge")}, type=str)
 Sampler = Enum("Sampler", {name: name for name in SAMPLERS}, type=str)
+Spacing = Enum("Spacing", {name: name for name in SPACINGS}, type=str)
 
 
 def fail(message: object) -> typer.Exit:
@@ -155,6 +174,12 @@ ETA = typer.Option(
     help="For ddim, fresh noise in every step: 0 is none, 1 is as much as DDPM adds. It corrects "
     "what the network got wrong before; the card of `mnist` holds figures for both.",
 )
+SPACING = typer.Option(
+    help="Where to stop on the way: evenly in t, or more often at much noise (square-root) or at "
+    "little (quadratic, karras); uniform is even, but begins below T. "
+    "[default: square-root with fresh noise, even without]",
+    show_default=False,
+)
 
 
 @app.command()
@@ -167,6 +192,7 @@ def sample(
     steps: Annotated[int, STEPS] = 20,
     sampler: Annotated[Sampler, SAMPLER] = Sampler.ddim,
     eta: Annotated[float, ETA] = 1.0,
+    spacing: Annotated[Spacing | None, SPACING] = None,
     n: Annotated[
         int | None, typer.Option("-n", "--n", min=1, help="Samples [default: 8 of each label].")
     ] = None,
@@ -178,7 +204,9 @@ def sample(
 ) -> None:
     """Draw samples from a checkpoint: as a grid of digits, a cloud of points, or as arrays.
 
-    An NPZ file holds x, (n, 1, 28, 28) in [-1, 1] or (n, 2), and y, the n labels asked for.
+    An NPZ file holds x, (n, 1, 28, 28) in [-1, 1] or (n, 2), and y, the n labels asked for. If
+    --labels is left out, these are drawn as often as MNIST shows each digit, so that x can be
+    compared with real images: they are the digits that `course evaluate` judges.
 
     Example: course sample --checkpoint mnist --labels 0123456789 --guidance 2
 
@@ -194,7 +222,10 @@ def sample(
         raise fail(f"--labels must be digits from 0 to {classes - 1}, not '{labels}'.")
     points = len(recipe.sample) == 1
     n = n or (2000 if points else 8) * len(wanted)
-    y = torch.tensor([int(k) for k in wanted]).repeat(-(-n // len(wanted)))[:n]
+    if labels is None and recipe.sample == (1, 28, 28) and out.suffix == ".npz":
+        y = evaluation.draw_labels(n, seed)
+    else:
+        y = torch.tensor([int(k) for k in wanted]).repeat(-(-n // len(wanted)))[:n]
 
     size = n if points else evaluation.BATCH
     parts = evaluation.generate(
@@ -203,7 +234,7 @@ def sample(
         (n, *recipe.sample),
         guidance=guidance,
         steps=steps,
-        sampler=walker(sampler, eta),
+        sampler=walker(sampler, eta, spacing),
         seed=seed,
     )
     try:
@@ -234,6 +265,7 @@ def evaluate(
     steps: Annotated[int, STEPS] = 20,
     sampler: Annotated[Sampler, SAMPLER] = Sampler.ddim,
     eta: Annotated[float, ETA] = 1.0,
+    spacing: Annotated[Spacing | None, SPACING] = None,
     seed: Annotated[int, typer.Option(help="Of the starting noise.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
 ) -> None:
@@ -254,7 +286,7 @@ def evaluate(
             n,
             guidance=guidance,
             steps=steps,
-            sampler=walker(sampler, eta),
+            sampler=walker(sampler, eta, spacing),
             seed=seed,
             progress=bar,
         )
@@ -263,10 +295,18 @@ def evaluate(
     typer.echo(json.dumps(report.as_dict(), indent=1) if as_json else report)
 
 
-def walker(sampler: Sampler, eta: float) -> Callable[..., Iterator[samplers.Step]]:
-    """Return the sampler of a name, told its eta if it takes one."""
+def walker(
+    sampler: Sampler, eta: float, spacing: Spacing | None
+) -> Callable[..., Iterator[samplers.Step]]:
+    """Return the sampler of a name, with what was asked for, or what goes well with it."""
+    options: dict[str, object] = {"eta": eta} if sampler is Sampler.ddim else {}
+    if spacing is None:
+        fresh = sampler is Sampler.ddpm or (sampler is Sampler.ddim and eta > 0)
+        spacing = Spacing("square-root" if fresh else "even")
+    if spacing.value != "even":  # which is every sampler's own
+        options["spacing"] = SPACINGS[spacing.value]
     walk = SAMPLERS[sampler.value]
-    return partial(walk, eta=eta) if sampler is Sampler.ddim else walk
+    return partial(walk, **options) if options else walk
 
 
 def load(checkpoint: str) -> tuple[recipes.Recipe, Denoiser]:

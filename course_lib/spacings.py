@@ -26,9 +26,16 @@ def quadratic(schedule: Schedule, steps: int) -> list[int]:
 
     See  Song et al. 2021 (arXiv:2010.02502), Appendix D.2
     """
-    _check(schedule, steps)
-    u = torch.linspace(1, 0, steps + 1, dtype=torch.float64)
-    return _distinct((schedule.T * u**2).round().int().tolist())
+    return _power(schedule, steps, 2.0)
+
+
+def square_root(schedule: Schedule, steps: int) -> list[int]:
+    """Let t grow as the root of the step number, so that most stops are at much noise.
+
+    It is meant for samplers that add fresh noise in every step, and so mend on the way down what
+    went wrong at much noise. Without fresh noise, detail is lost. ``make sampling`` shows both.
+    """
+    return _power(schedule, steps, 0.5)
 
 
 def karras(
@@ -46,6 +53,12 @@ def karras(
     wanted = torch.linspace(first, final, steps, dtype=torch.float64) ** rho
     nearest = (ratio[None, :] - wanted[:, None]).abs().argmin(dim=1) + 1
     return _distinct([schedule.T, *nearest[1:].tolist(), 0])
+
+
+def _power(schedule: Schedule, steps: int, exponent: float) -> list[int]:
+    _check(schedule, steps)
+    u = torch.linspace(1, 0, steps + 1, dtype=torch.float64)
+    return _distinct((schedule.T * u**exponent).round().int().tolist())
 
 
 def _check(schedule: Schedule, steps: int) -> None:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from course_lib import checkpoints, cli, training
+from course_lib import checkpoints, cli, evaluation, training
 
 run = CliRunner().invoke
 
@@ -98,15 +99,26 @@ def test_a_grid_of_images(tmp_path, monkeypatch):
         arrays = np.load(out)
         assert arrays["x"].shape == (5, 1, 28, 28) and arrays["y"].tolist() == [3, 7, 3, 7, 3]
         assert arrays["x"].dtype == np.float32 and np.abs(arrays["x"]).max() <= 1
-    report = course("evaluate", "--checkpoint", path, "-n", 100, "--steps", 1, "--json")
+    options = ("--checkpoint", path, "-n", 100, "--steps", 1, "--guidance", 1)
+    report = course("evaluate", *options, "--json")
     assert report.exit_code == 0, report.output
     figures = json.loads(report.stdout)
+    assert course("sample", *options, "--out", out).exit_code == 0
+    x, y = (torch.from_numpy(np.load(out)[name]) for name in "xy")
+    assert torch.equal(y, evaluation.draw_labels(100))
+    assert evaluation.judge_samples(x, y)["frechet"] == figures["frechet"]  # the same digits
     assert figures["n"] == 100 and figures["steps"] == 1 and figures["guidance"] == 1
     assert figures["frechet"] > 5 * figures["floor"]["frechet"]
     few = ("evaluate", "--checkpoint", path, "-n", 100, "--steps", 1)
-    assert "100 digits by ddim(eta=1.0)" in course(*few).stdout
-    assert "100 digits by ddim(eta=0.5)" in course(*few, "--eta", 0.5).stdout
-    assert "100 digits by heun, 1 steps" in course(*few, "--sampler", "heun").stdout
+    for options, name in (
+        ((), "ddim(eta=1.0, spacing=square_root)"),
+        (("--eta", 0.5, "--spacing", "even"), "ddim(eta=0.5)"),
+        (("--eta", 0), "ddim(eta=0.0)"),
+        (("--sampler", "ddpm"), "ddpm(spacing=square_root)"),
+        (("--sampler", "heun"), "heun"),
+        (("--sampler", "heun", "--spacing", "karras"), "heun(spacing=karras)"),
+    ):
+        assert f"100 digits by {name}, 1 steps" in course(*few, *options).stdout
 
 
 def test_only_digits_are_judged(trained):

@@ -69,6 +69,19 @@ def test_real_digits_score_the_floor():
         assert verdict[name] == pytest.approx(verdict["floor"][name], rel=0.06)
 
 
+def test_equally_many_of_each_real_digit_are_further_away_than_chance():
+    try:
+        digits = data.mnist()
+    except data.DataUnavailable as error:
+        pytest.skip(str(error))
+    order = torch.randperm(60_000, generator=torch.Generator().manual_seed(0))
+    each = torch.cat([order[digits.y_train[order] == k][:1000] for k in range(10)])
+    features = judge.in_batches(judge.shipped().features, digits.x_train[each])
+    reference = evaluation.reference()
+    distance = fidelity.frechet(reference.features, features)
+    assert distance > 1.2 * reference.floor("frechet", 10_000)
+
+
 def test_one_digit_only_is_noticed():
     x = -torch.ones(200, 1, 28, 28)
     x[..., 4:24, 13:16] = 1.0  # a straight 1
@@ -92,6 +105,18 @@ def test_a_report_says_how_the_samples_were_made():
     text = str(report)
     assert "110 digits by ddpm, 2 steps, guidance 1.5, seed 3" in text
     assert f"{report.frechet:.4f}" in text
+
+
+def test_labels_are_drawn_as_often_as_mnist_shows_them():
+    y, counts = evaluation.draw_labels(100_000, 1), torch.tensor(evaluation.COUNTS)
+    share = torch.bincount(y, minlength=10) / len(y)
+    torch.testing.assert_close(share, counts / counts.sum(), atol=0.004, rtol=0)
+    assert torch.equal(y[:100], evaluation.draw_labels(100_000, 1)[:100])
+    assert not torch.equal(y[:100], evaluation.draw_labels(100, 2))
+    try:
+        assert torch.bincount(data.mnist().y_train).tolist() == counts.tolist()
+    except data.DataUnavailable:
+        assert counts.sum() == 60_000
 
 
 def test_numbers_that_cannot_be_judged_are_refused_before_sampling():

@@ -8,7 +8,13 @@ import torch
 from course_lib import oracle, samplers, schedules, spacings
 from course_lib.schedules import Schedule
 
-SPACINGS = [Schedule.timesteps, spacings.uniform, spacings.quadratic, spacings.karras]
+SPACINGS = [
+    Schedule.timesteps,
+    spacings.uniform,
+    spacings.quadratic,
+    spacings.square_root,
+    spacings.karras,
+]
 
 
 @pytest.mark.parametrize("spacing", SPACINGS)
@@ -38,6 +44,10 @@ def test_uniform_is_the_first_ddim_s_rule():
 
 def test_quadratic_grows_as_a_square():
     assert spacings.quadratic(schedules.cosine(), 4) == [1000, 562, 250, 62, 0]
+
+
+def test_square_root_grows_as_a_root():
+    assert spacings.square_root(schedules.cosine(), 4) == [1000, 866, 707, 500, 0]
 
 
 def test_karras_is_even_in_the_root_of_the_noise_ratio():

@@ -20,7 +20,7 @@ from typing import Annotated
 
 import typer
 
-from course_lib import checkpoints, evaluation, samplers
+from course_lib import checkpoints, evaluation, samplers, spacings
 from course_lib.checkpoints import WEIGHTS
 
 BUILD = Path(__file__).parent.parent / "build"
@@ -29,20 +29,22 @@ TOLERANCE = {"accuracy": 0.04, "frechet": 0.3}
 
 @dataclass(frozen=True)
 class Plan:
-    """What to train, and how to judge it: (guidance, n, eta) for every report on its card."""
+    """What to train, and how to judge it: (guidance, n, sampler) for every report on its card."""
 
     recipe: str
     seed: int
     steps: int
-    reports: tuple[tuple[float, int, float], ...]
+    reports: tuple[tuple[float, int, partial], ...]
 
 
-CHECK = (1.0, 500, 0.0)  # on every card: what the tests measure anew
-FULL = ((1.0, 10_000, 0.0), (1.0, 10_000, 1.0), (1.3, 10_000, 1.0))
+PLAIN, FRESH = (partial(samplers.ddim, eta=eta) for eta in (0.0, 1.0))
+BEST = partial(samplers.ddim, eta=1.0, spacing=spacings.square_root)
+CHECK = (1.0, 500, PLAIN)  # on every card: what the tests measure anew
+FULL = *((1.0, 10_000, sampler) for sampler in (PLAIN, FRESH, BEST)), (1.3, 10_000, BEST)
 PLANS = {"mnist": Plan("mnist-large", 0, 26_000, (CHECK, *FULL))}
 for schedule in ("linear", "cosine", "quadratic"):
     for seed in range(3):
-        reports = (CHECK, (1.0, 1000, 0.0), (2.0, 1000, 0.0))
+        reports = (CHECK, (1.0, 1000, PLAIN), (2.0, 1000, PLAIN))
         PLANS[f"twin-{schedule}-{seed}"] = Plan(f"twin-{schedule}", seed, 3000, reports)
 
 
@@ -70,10 +72,8 @@ def make(name: str, plan: Plan) -> None:
         "sha256": hashlib.sha256(shipped.read_bytes()).hexdigest(),
         "tolerance": TOLERANCE,
         "reports": [
-            evaluation.evaluate(
-                denoiser, n, guidance=guidance, sampler=partial(samplers.ddim, eta=eta)
-            ).as_dict()
-            for guidance, n, eta in plan.reports
+            evaluation.evaluate(denoiser, n, guidance=guidance, sampler=sampler).as_dict()
+            for guidance, n, sampler in plan.reports
         ],
     }
     (WEIGHTS / f"{name}.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
