@@ -72,6 +72,17 @@ MUTANTS = [
     # 6. a schedule mismatch
     Mutant("signal suspected", "ex6a_name", "SCHEDULE_MISMATCH", "SIGNAL_LEFT_AT_T", "trained"),
     Mutant("still unscaled", "ex6b_mend", "1000 / T * torch", "torch", says=CAME_IN),
+    Mutant(
+        "training unscaled too",
+        "ex6b_mend",
+        "1000 / T * torch",
+        "torch",
+        says="",
+        then=(
+            "def sample_6",
+            "ab_6 = torch.cat([torch.ones(1), (1 - line).cumprod(0)])\n\n\ndef sample_6",
+        ),
+    ),
     Mutant("divided", "ex6b_mend", "1000 / T * torch", "T / 1000 * torch", says="divided"),
 ]
 
