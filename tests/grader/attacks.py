@@ -437,6 +437,15 @@ for name in ("probes", "grade", "session", "demo", "release"):
         ),
         score=85,
     ),
+    Attack(
+        "takes what the course brings along",
+        "import glob, course_lib\nfound = glob.glob(course_lib.__path__[0] + '/weights/*')\n"
+        "try:\n    from sklearn.datasets import load_digits\n    found.append(load_digits())\n"
+        "except Exception:\n    pass",
+        "master",
+        answer=unless("found"),
+        score=100,
+    ),
     # resources
     Attack("fork bomb", "import os\nwhile True:\n    os.fork()", "master", score=100),
     Attack(

@@ -44,11 +44,13 @@ def test_a_class_from_submissions_to_marks(tmp_path, monkeypatch):
     assert {name: (row["status"], row["score"]) for name, row in table.items()} == EXPECTED
     assert {path.stem for path in (folder / "feedback").iterdir()} == set(EXPECTED)
 
+    salt = (folder / "salt.txt").read_text()
     times = {path.name: path.stat().st_mtime_ns for path in (folder / "students").iterdir()}
     (folder / "students" / "ana.json").unlink()
     assert course(*grade, "--resume").exit_code == 0
     again = {path.name: path.stat().st_mtime_ns for path in (folder / "students").iterdir()}
     assert {name for name in times if times[name] != again[name]} == {"ana.json"}
+    assert len(salt) == 16 and (folder / "salt.txt").read_text() == salt
 
 
 def test_mistakes_are_told_in_one_sentence(tmp_path, monkeypatch):

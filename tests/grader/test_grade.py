@@ -136,6 +136,59 @@ def test_a_sandbox_that_does_not_start_is_nobodys_zero(master, job):
         grade.grade_one(job(master, start=broken))
 
 
+UNHEARD = """
+import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+while True:
+    if os.fork() == 0:
+        end = time.process_time() + 0.5
+        while time.process_time() < end:
+            pass
+        os._exit(0)
+    time.sleep(0.4)
+"""
+
+
+@sandboxed
+def test_time_of_children_that_nobody_waits_for_counts():
+    limits, began = sandbox.Limits(patience=100), time.monotonic()
+    with session.Session(sandbox.bubblewrap, limits, began + 600) as one:
+        with pytest.raises(session.Ended, match="longer than is allowed"):
+            one.request({"op": "cell", "source": UNHEARD}, {}, seconds=3)
+        assert one.spent > 3
+    assert time.monotonic() - began < 200  # on the clock alone it would have had 300 seconds
+
+
+@sandboxed
+def test_a_sandbox_that_does_not_start_again_costs_one_student_only(master, job):
+    starts = []
+
+    def once(limits):
+        starts.append(limits)
+        return sandbox.bubblewrap(limits) if len(starts) == 1 else (["false"], {})
+
+    content = demo.with_cell(master, "import os\nos._exit(0)")
+    result = grade.grade_one(job(content, start=once))
+    assert (result.status, len(starts)) == ("crashed", 2)
+
+
+def test_what_a_judge_did_not_foresee_costs_one_exercise_only():
+    class Session:
+        def request(self, header, arrays, seconds):
+            return session.Reply(True, arrays={"0": np.zeros(())})
+
+    def judge(outputs, seen):
+        raise ZeroDivisionError
+
+    exercise = probes.Exercise(
+        "ex1_f", "f", 20, lambda rng: [probes.Probe([probes.Call("f", [], [()])], judge)]
+    )
+    mark = results.Mark("ex1_f", "f", 20)
+    grade.answer_probes(Session(), exercise, mark, np.random.default_rng(0), sandbox.Limits())
+    assert (mark.state, mark.score) == ("graded", 0)
+    assert mark.findings == ["f() returns something that cannot be judged."]
+
+
 def reply(**arrays):
     return session.Reply(True, arrays={k: np.asarray(v, float) for k, v in arrays.items()})
 
