@@ -147,7 +147,9 @@ class Network(torch.nn.Module):
         self.mix, self.time, self.labels = mix, time, labels
         self.seen: list[tuple] = []
 
-    def forward(self, x_t, t, y=None):
+    def forward(
+        self, x_t: torch.Tensor, t: torch.Tensor, y: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Answer, and remember the question."""
         x_t, t = torch.as_tensor(x_t), torch.as_tensor(t).expand(len(x_t))
         y = torch.full((len(x_t),), -1) if y is None else torch.as_tensor(y).expand(len(x_t))
@@ -166,7 +168,7 @@ class Step:
     def __init__(self, keep: torch.Tensor, pull: torch.Tensor, stir: torch.Tensor) -> None:
         self.keep, self.pull, self.stir = keep, pull, stir
 
-    def __call__(self, x_t, eps, t, z):
+    def __call__(self, x_t: object, eps: object, t: object, z: object) -> torch.Tensor:
         """Go from t to t − 1."""
         x_t, t = torch.as_tensor(x_t), int(torch.as_tensor(t).reshape(-1)[0])
         if not 1 <= t < len(self.keep):
@@ -178,7 +180,7 @@ class Step:
 class Move(Step):
     """A step between any two times: ``keep[t] * x + pull[s] * eps + stir[t] * z``."""
 
-    def __call__(self, x_t, eps, t, s, z):
+    def __call__(self, x_t: object, eps: object, t: object, s: object, z: object) -> torch.Tensor:
         """Go from t to s."""
         t, s = (int(torch.as_tensor(time).reshape(-1)[0]) for time in (t, s))
         if not 0 <= s < t < len(self.keep):
@@ -194,7 +196,7 @@ class Jump:
     def __init__(self, keep: torch.Tensor, stir: torch.Tensor) -> None:
         self.keep, self.stir = keep, stir
 
-    def __call__(self, x0, t, eps, alpha_bar):
+    def __call__(self, x0: object, t: object, eps: object, alpha_bar: object) -> torch.Tensor:
         """Answer for a batch, each sample with its own time."""
         x0, t = torch.as_tensor(x0), torch.as_tensor(t).long()
         shape = (-1, *[1] * (x0.ndim - 1))
@@ -208,7 +210,7 @@ class Walk:
     def __init__(self, pull: torch.Tensor) -> None:
         self.pull = pull
 
-    def __call__(self, model, step, x, noise):
+    def __call__(self, model: object, step: object, x: object, noise: object) -> torch.Tensor:
         """Walk; neither the step nor the noise is needed for that."""
         x = torch.as_tensor(x)
         for t in range(len(self.pull) - 1, 0, -1):
@@ -225,7 +227,7 @@ def tensor(array: np.ndarray) -> torch.Tensor:
     )
 
 
-def build(argument, arrays: dict):
+def build(argument: object, arrays: dict) -> object:
     """Turn the description of an argument into the argument."""
     if not isinstance(argument, dict):
         return argument
@@ -239,7 +241,7 @@ def build(argument, arrays: dict):
     return kinds[kind](**parts)
 
 
-def plain(value) -> np.ndarray:
+def plain(value: object) -> np.ndarray:
     """Turn what a student returned into an array of float64, int64 or bool.
 
     Raises  TypeError if it is neither a number, nor an array or a list of numbers
