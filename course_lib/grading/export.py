@@ -5,6 +5,7 @@ import io
 import json
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,7 +33,9 @@ def gradebook(results: Sequence[Result], database: Path) -> int:
     stored = 0
     # nbgrader starts `alembic` by its name, which is found only if this Python is "activated".
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    with Gradebook(f"sqlite:///{database.resolve()}") as book:
+    url = f"sqlite:///{database.resolve()}"
+    with warnings.catch_warnings(), Gradebook(url) as book:
+        warnings.simplefilter("ignore")  # of SQLAlchemy, about how nbgrader uses it
         for result in results:
             book.update_or_create_student(result.student)
             name = result.assignment
