@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from course_lib import plotting, schedules, widgets
+from course_lib.plotting import pictures
 from course_lib.samplers import Step
 from course_lib.training import Record
 
@@ -42,7 +43,7 @@ def test_film_strips_show_the_times_asked_for(steps):
     figure = plotting.film_strip(steps, [120, 60, 0])
     titles = [ax.get_title() for ax in figure.axes]
     assert titles == ["t = 120", "t = 60", "t = 0"]
-    states = plotting._at(steps, [120, 60, 0])
+    states = pictures._at(steps, [120, 60, 0])
     assert states[0] is steps[0].x_t and states[1] is steps[5].x_s and states[2] is steps[-1].x_s
 
 
