@@ -28,6 +28,8 @@ SOLUTIONS = Path(__file__).parents[2] / "solutions"
 LIMITS = sandbox.Limits(cell=5, call=4, total=60)
 """Shorter than a class's, so that attacks on the clock do not take long; honest answers take
 milliseconds."""
+HOSTILE = replace(LIMITS, memory=1024 * sandbox.MB)
+"""Less memory, too: a busy machine may need longer than a cell's time to hand out 3 GB."""
 KINDS = ("mutants", "alternates", "attacks")
 HONEST = "honest"
 BATCH = 25
@@ -75,6 +77,7 @@ def run(folder: Path, chosen: dict[str, Case], jobs: int) -> dict[str, str | Non
         else:
             answered = demo.changed(masters[case.assignment], case.content)
             demo.submit(answered, folder / "submitted", student, case.assignment)
+    ours = {student for student, case in chosen.items() if case.kind != "attacks"}
     todo = [
         grade.Job(
             student,
@@ -82,13 +85,13 @@ def run(folder: Path, chosen: dict[str, Case], jobs: int) -> dict[str, str | Non
             folder / "solutions",
             folder / "submitted" / student,
             sandbox.bubblewrap,
-            LIMITS,
+            LIMITS if student in ours else HOSTILE,
         )
         for student in (HONEST, *chosen)
     ]
-    ours = [job for job in todo[1:] if chosen[job.student].kind != "attacks"]
-    hostile = [job for job in todo if job not in ours]
-    batches = [ours[i : i + BATCH] for i in range(0, len(ours), BATCH)]
+    hostile = [job for job in todo if job.student not in ours]
+    trusted = [job for job in todo if job.student in ours]
+    batches = [trusted[i : i + BATCH] for i in range(0, len(trusted), BATCH)]
     graded = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
         joblib.delayed(grade_together)(batch) for batch in batches
     )
