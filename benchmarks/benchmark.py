@@ -12,22 +12,18 @@ score. Writes benchmark.json and benchmark.png, and prints a table.
 """
 
 import json
-import platform
-import sys
 import time
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import machine
 import matplotlib
-import torch
 import typer
-from tqdm import tqdm
-
-sys.path.insert(0, str(Path(__file__).parent))
 from peers import DenoisingDiffusion, Diffusers
 from textbook import TextbookUNet
+from tqdm import tqdm
 
 from course_lib import data, evaluation, recipes
 from course_lib.optimizers import adamw
@@ -160,11 +156,7 @@ def main(
     except data.DataUnavailable as error:
         raise typer.BadParameter(f"The benchmark needs MNIST. {error}") from error
     report = {
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-        },
+        "machine": machine.describe(),
         "runs": {},
     }
     start = time.monotonic()

@@ -13,7 +13,6 @@ seed.
 
 import itertools
 import json
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import machine
 import torch
 import typer
 from torch import Tensor
@@ -154,11 +154,7 @@ def main(
     except data.DataUnavailable as error:
         raise typer.BadParameter(f"The comparison needs MNIST. {error}") from error
     report = {
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-        },
+        "machine": machine.describe(),
         "budget": "processor time of training, per thread",
         "minutes": minutes,
         "seeds": seeds,

@@ -11,11 +11,11 @@ and sampling.png, and prints two tables.
 """
 
 import json
-import platform
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import machine
 import matplotlib
 import torch
 import typer
@@ -137,11 +137,7 @@ def main(
     denoiser = checkpoints.load(checkpoint)
     report = {
         "checkpoint": checkpoint,
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-        },
+        "machine": machine.describe(),
         "runs": [],
     }
     plan = [(s, name, k) for s in steps or (5, 10, 20) for name in SAMPLERS for k in range(seeds)]
