@@ -6,15 +6,13 @@ in the network that teaches it: a GAN's ``Critic`` tells real digits from drawn 
 """
 
 import math
-import time
-from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from course_lib.training import Record, ema
+from course_lib.training import Run, ema
 
 CLASSES = 10
 PACK = 2  # images that the critic sees at once
@@ -117,19 +115,16 @@ class Encoder(nn.Module):
         return mean, log_variance
 
 
-class Rival:
+class Rival(Run):
     """Everything that a training run of a GAN or a VAE is made of; build one of these two.
 
     x           (N, 1, 28, 28) training images in [-1, 1]
     y           (N,) labels, 0 to 9
     latent      length of z
-    lr          learning rate of the first step; it falls to zero in a straight line
+    lr          learning rate of the first step
     betas       Adam's two decay rates
     steps, minutes, batch_size, seed
                 as in ``training.Trainer``; the seed decides the initial weights too
-    Raises      ValueError if not exactly one of ``steps`` and ``minutes`` is given
-
-    ``for record in rival.run():`` trains; leave the loop, and ``run()`` goes on from there.
     """
 
     def __init__(
@@ -145,10 +140,7 @@ class Rival:
         batch_size: int = 64,
         seed: int = 0,
     ) -> None:
-        if (steps is None) == (minutes is None):
-            raise ValueError("Say how long to train: give either steps or minutes.")
-        self.x, self.y = x, y
-        self.lr, self.steps, self.minutes, self.batch_size = lr, steps, minutes, batch_size
+        self.x, self.y, self.batch_size = x, y, batch_size
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.decoder = Decoder(latent).to(memory_format=torch.channels_last)
@@ -158,38 +150,15 @@ class Rival:
             torch.optim.Adam(network.parameters(), lr, betas)
             for network in (self.decoder, self.teacher)
         )
-        self.generator = torch.Generator().manual_seed(seed)
-        self.step, self.seconds = 0, 0.0
+        super().__init__([self.draws, self.teaches], steps=steps, minutes=minutes, seed=seed)
 
-    @property
-    def progress(self) -> float:
-        """Share of the run that is done, from 0 to 1."""
-        if self.steps is not None:
-            return min(1.0, self.step / self.steps)
-        return min(1.0, self.seconds / (60 * self.minutes))
-
-    def run(self) -> Iterator[Record]:
-        """Train to the end of the run, yielding a Record after every step.
-
-        Raises  FloatingPointError at the first loss that is not a number
-        """
-        while self.progress < 1:
-            start = time.perf_counter()
-            lr = self.lr * (1 - self.progress)
-            for optimizer in (self.draws, self.teaches):
-                optimizer.param_groups[0]["lr"] = lr
-            shape = (self.batch_size,)
-            index = torch.randint(len(self.x), shape, generator=self.generator)
-            loss, norm = self._learn(self.x[index], self.y[index])
-            if math.isnan(loss):
-                raise FloatingPointError(
-                    f"The loss is not a number at step {self.step + 1}: check that the data are "
-                    f"finite and in [-1, 1], then try a smaller learning rate than {self.lr:g}."
-                )
-            self.ema.update_parameters(self.decoder)
-            self.step += 1
-            self.seconds += time.perf_counter() - start
-            yield Record(self.step, loss, lr, norm, self.seconds)
+    def _step(self) -> tuple[float, float]:
+        index = torch.randint(len(self.x), (self.batch_size,), generator=self.generator)
+        loss, norm = self._learn(self.x[index], self.y[index])
+        if math.isnan(loss):
+            raise self._diverged("The loss is not a number")
+        self.ema.update_parameters(self.decoder)
+        return loss, norm
 
     def _teacher(self, latent: int) -> nn.Module:
         """Build the network that teaches the decoder."""

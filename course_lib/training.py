@@ -1,7 +1,7 @@
 """Training: the four-line step of diffusion, and a loop that yields a record of every step."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,7 +22,7 @@ class Record(NamedTuple):
     loss     mean squared error of this batch
     lr       learning rate of this step
     norm     length of the gradient before clipping
-    seconds  time spent training so far, over all runs of this trainer
+    seconds  time spent training so far, however often the run was left and taken up again
     """
 
     step: int
@@ -110,22 +110,89 @@ def best_precision(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
-class Trainer:
-    """Everything that a training run is made of, so that it can stop and go on at any time.
+class Run:
+    """A training run of a certain length, which can stop and go on at any time.
+
+    Its subclasses say what a step is.
+    optimizers  their learning rates are those of the first step; they fall to zero in a straight
+                line
+    steps       length of the whole run, after which the learning rates have fallen to zero
+    minutes     length of the whole run in minutes of training instead; give one of the two
+    seed        of every random draw in training
+    Raises      ValueError if not exactly one of ``steps`` and ``minutes`` is given
+
+    ``for record in run.run():`` trains; leave the loop, and ``run()`` goes on from there.
+    """
+
+    def __init__(
+        self,
+        optimizers: Sequence[torch.optim.Optimizer],
+        *,
+        steps: int | None,
+        minutes: float | None,
+        seed: int,
+    ) -> None:
+        if (steps is None) == (minutes is None):
+            raise ValueError("Say how long to train: give either steps or minutes.")
+        self.steps, self.minutes = steps, minutes
+        self.optimizers = optimizers
+        self.first_lrs = [group["lr"] for group in self._groups()]
+        self.generator = torch.Generator().manual_seed(seed)
+        self.step, self.seconds = 0, 0.0
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is done, from 0 to 1."""
+        if self.steps is not None:
+            return min(1.0, self.step / self.steps)
+        return min(1.0, self.seconds / (60 * self.minutes))
+
+    def run(self) -> Iterator[Record]:
+        """Train to the end of the run, yielding a Record after every step.
+
+        Raises  FloatingPointError at the first loss that is not a number
+        """
+        while self.progress < 1:
+            start = time.perf_counter()
+            left = 1 - self.progress
+            for group, lr in zip(self._groups(), self.first_lrs, strict=True):
+                group["lr"] = lr * left
+            loss, norm = self._step()
+            self.step += 1
+            self.seconds += time.perf_counter() - start
+            yield Record(self.step, loss, self.first_lrs[0] * left, norm, self.seconds)
+
+    def _groups(self) -> list[dict]:
+        """Every group of weights with a learning rate; loading a checkpoint replaces them all."""
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
+    def _step(self) -> tuple[float, float]:
+        """Make one training step; return its loss and the length of its gradient."""
+        raise NotImplementedError
+
+    def _diverged(self, what: str) -> FloatingPointError:
+        """Say what was seen at this step, and what may help."""
+        return FloatingPointError(
+            f"{what} at step {self.step + 1}: check that the data are finite and in [-1, 1], then "
+            f"try a smaller learning rate than {self.first_lrs[0]:g}."
+        )
+
+
+class Trainer(Run):
+    """Everything that a training run of a diffusion model is made of.
 
     model        network to train, called as ``model(x_t, t, y)``
     schedule     noise schedule; t is drawn from 1…T
     prediction   what the network learns to output
     x0           (N, *D) clean training data
     y            (N,) labels, or None
-    steps        length of the whole run, after which the learning rate has fallen to zero
-    minutes      length of the whole run in minutes of training instead; give one of the two
+    steps, minutes
+                 length of the run, as in ``Run``; give one of the two
     batch_size   samples per step
     drop_label   share of labels dropped, for classifier-free guidance
     clip_norm    gradients longer than this are shortened to it
     ema_decay    see ``ema``
-    optimizer    function from the model to an optimizer, such as ``optimizers.muon``. Its learning
-                 rates are those of the first step; they fall to zero in a straight line.
+    optimizer    function from the model to an optimizer, such as ``optimizers.muon``
     seed         of every random draw in training (the initial weights were drawn before)
     device, precision
                  chosen by what the hardware does well if None
@@ -154,11 +221,8 @@ class Trainer:
         device: torch.device | None = None,
         precision: torch.dtype | None = None,
     ) -> None:
-        if (steps is None) == (minutes is None):
-            raise ValueError("Say how long to train: give either steps or minutes.")
         self.schedule, self.prediction = schedule, prediction
         self.x0, self.y = x0, y
-        self.steps, self.minutes = steps, minutes
         self.batch_size, self.drop_label, self.clip_norm = batch_size, drop_label, clip_norm
         self.device = device or best_device()
         self.precision = precision or best_precision(self.device)
@@ -166,40 +230,15 @@ class Trainer:
         self.model = model.to(self.device, memory_format=layout)
         self.ema = ema(self.model, ema_decay)
         self.optimizer = optimizer(self.model)
-        self.first_lrs = [group["lr"] for group in self.optimizer.param_groups]
-        self.generator = torch.Generator().manual_seed(seed)
-        self.step, self.seconds = 0, 0.0
-
-    @property
-    def progress(self) -> float:
-        """Share of the run that is done, from 0 to 1."""
-        if self.steps is not None:
-            return min(1.0, self.step / self.steps)
-        return min(1.0, self.seconds / (60 * self.minutes))
+        super().__init__([self.optimizer], steps=steps, minutes=minutes, seed=seed)
 
     def denoiser(self, *, average: bool = True, clip: bool = False) -> Denoiser:
         """Return the trained network as a denoiser: its average, or the live weights."""
         model = self.ema.module if average else self.model
         return Denoiser(model.eval(), self.schedule, self.prediction, clip=clip)
 
-    def run(self) -> Iterator[Record]:
-        """Train to the end of the run, yielding a Record after every step.
-
-        Raises  FloatingPointError at the first loss that is not a number
-        """
-        while self.progress < 1:
-            start = time.perf_counter()
-            self.model.train()  # a denoiser asked for between two steps has switched it to eval
-            left = 1 - self.progress
-            for group, lr in zip(self.optimizer.param_groups, self.first_lrs, strict=True):
-                group["lr"] = lr * left
-            loss, norm = self._step()
-            self.step += 1
-            self.seconds += time.perf_counter() - start
-            yield Record(self.step, loss, self.first_lrs[0] * left, norm, self.seconds)
-
     def _step(self) -> tuple[float, float]:
-        """Make one training step; return its loss and the length of its gradient."""
+        self.model.train()  # a denoiser asked for between two steps has switched it to eval
         g = self.generator
         index = torch.randint(len(self.x0), (self.batch_size,), generator=g)
         x0 = self.x0[index]
@@ -216,12 +255,7 @@ class Trainer:
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
         if not (loss.isfinite() and norm.isfinite()):
-            raise FloatingPointError(
-                f"The loss is {loss.item()} and the gradient {norm.item()} at step "
-                f"{self.step + 1}: check that the data are finite and in [-1, 1], then try a "
-                f"smaller learning rate than {self.first_lrs[0]:g}. "
-                f"The weights are those before this step."
-            )
+            raise self._diverged(f"The loss is {loss.item()} and the gradient {norm.item()}")
         self.optimizer.step()
         self.ema.update_parameters(self.model)
         return loss.item(), norm.item()

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from course_lib import rivals
+from course_lib import rivals, training
 
 RIVALS = [rivals.GAN, rivals.VAE]
 
@@ -175,7 +175,7 @@ def test_the_learning_rate_falls_to_zero_in_a_line(rival):
 @pytest.mark.parametrize("rival", RIVALS)
 def test_a_run_in_minutes_counts_the_time_of_its_steps(rival, monkeypatch):
     """By a clock that moves a minute whenever it is read, each step takes one."""
-    monkeypatch.setattr(rivals.time, "perf_counter", itertools.count(0.0, 60.0).__next__)
+    monkeypatch.setattr(training.time, "perf_counter", itertools.count(0.0, 60.0).__next__)
     records = list(rival(*halves(8), minutes=3.0, batch_size=4, lr=3e-3).run())
     assert [r.seconds for r in records] == [60, 120, 180]
     assert [r.lr for r in records] == pytest.approx([3e-3, 2e-3, 1e-3])
