@@ -155,7 +155,9 @@ class Patient:
         axes[0].plot(s.losses, lw=0.6)
         axes[0].set(title="loss", xlabel="training step", yscale="log")
         axes[1].plot(range(1, T + 1), s.by_time, marker="o", ms=3)
-        axes[1].set(title="loss by time", xlabel="t", yscale="log")
+        low, high = s.by_time.min() / 1.5, s.by_time.max() * 1.5
+        low = min(low, high / 20)  # a curve that is nearly flat should look so
+        axes[1].set(title="loss by time", xlabel="t", yscale="log", ylim=(low, high))
         titles = ("data", "asked for by label", "without a label")
         for ax, title, x in zip(axes[2:], titles, (s.data, s.drawn, s.unlabelled)):
             self._draw(ax, x, s.labels if title != titles[2] else None)

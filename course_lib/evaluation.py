@@ -170,7 +170,7 @@ def draw_labels(n: int, seed: int = 0) -> Tensor:
     """Draw n digits by chance, each as often as MNIST shows it: (n,).
 
     A distance compares sets of images, so that which digits they show counts too. A thousand real
-    ones of each score 0.12, and 10,000 left to chance, like those behind the floor, score 0.08.
+    ones of each score 0.12, and 10,000 left to chance, like those behind the floor, 0.07 to 0.09.
     """
     generator = torch.Generator().manual_seed(seed + 2**33)
     return torch.multinomial(torch.tensor(COUNTS).double(), n, True, generator=generator)

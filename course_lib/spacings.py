@@ -33,7 +33,7 @@ def square_root(schedule: Schedule, steps: int) -> list[int]:
     """Let t grow as the root of the step number, so that most stops are at much noise.
 
     It is meant for samplers that add fresh noise in every step, and so mend on the way down what
-    went wrong at much noise. Without fresh noise, detail is lost. ``make sampling`` shows both.
+    went wrong at much noise. ``make sampling`` shows what it does for DDIM.
     """
     return _power(schedule, steps, 0.5)
 

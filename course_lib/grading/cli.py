@@ -136,6 +136,7 @@ def grade_command(
     if student is not None and student not in names:
         raise fail(f"there is no folder {submitted / student}.")
     stored = results / assignment / "students"
+    salt = kept_salt(stored.parent) if salt is None else salt
     todo = [
         grade.Job(
             name,
@@ -143,7 +144,7 @@ def grade_command(
             solutions.resolve(),
             submitted.resolve() / name,
             start,
-            salt=kept_salt(stored.parent) if salt is None else salt,
+            salt=salt,
             due=due.timestamp() if due else None,
         )
         for name in ([student] if student else names)
