@@ -11,6 +11,7 @@ from typing import Annotated
 
 import joblib
 import typer
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from course_lib.grading import demo, export, grade, probes, report, sandbox
@@ -158,6 +159,11 @@ def grade_command(
                 bar.update()
     except sandbox.SandboxMissing as error:
         raise fail(error) from error
+    except TerminatedWorkerError as error:
+        raise fail(
+            "a worker was ended from outside, perhaps for want of memory: go on with --resume "
+            "and fewer --jobs."
+        ) from error
     except KeyboardInterrupt:
         typer.echo("\nStopped. To go on: the same command with --resume.")
         raise typer.Exit(130) from None

@@ -20,11 +20,12 @@ def gradebook(results: Sequence[Result], database: Path) -> int:
     database  made if it does not exist; marks given by hand in it stay as they are
     Raises    InstructorExtraMissing if nbgrader is not installed
 
-    A student of whom nothing could be graded gets no submission there, rather than a zero. The
-    cell that holds the points of the exercise ``ex1_schedule`` is ``ex1_check`` in the masters.
+    A student of whom nothing could be graded gets no submission there, rather than a zero; what an
+    earlier export stored is taken back. The cell that holds the points of the exercise
+    ``ex1_schedule`` is ``ex1_check`` in the masters.
     """
     try:
-        from nbgrader.api import Gradebook
+        from nbgrader.api import Gradebook, MissingEntry
     except ImportError as error:
         raise InstructorExtraMissing(
             "The gradebook is nbgrader's, which is not installed: "
@@ -45,15 +46,20 @@ def gradebook(results: Sequence[Result], database: Path) -> int:
                 book.update_or_create_grade_cell(
                     check_of(mark.id), name, name, max_score=mark.points, cell_type="code"
                 )
-            if not total(result):
-                continue
-            book.update_or_create_submission(name, result.student)
+            if total(result):
+                book.update_or_create_submission(name, result.student)
+                stored += 1
+            else:
+                try:
+                    book.find_submission(name, result.student)
+                except MissingEntry:
+                    continue
             for mark in result.marks:
-                if mark.state == "graded":
-                    grade = book.find_grade(check_of(mark.id), name, name, result.student)
-                    grade.auto_score, grade.needs_manual_grade = mark.score, False
+                grade = book.find_grade(check_of(mark.id), name, name, result.student)
+                graded = mark.state == "graded"
+                grade.auto_score = mark.score if graded else None
+                grade.needs_manual_grade = not graded
             book.db.commit()
-            stored += 1
     return stored
 
 

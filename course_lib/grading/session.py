@@ -255,11 +255,17 @@ def usage(root: int) -> Use:
 def resident(pid: int) -> int:
     """Bytes that a process holds, or has sent to the disk.
 
-    Pages of files do not matter; those that it shares with others, and belong to no file, do.
+    Pages of files do not matter; those that it shares with others, and belong to no file, do. So
+    do the tables of its pages. All of its threads hold the same, except for those that ended:
+    the first may be one of these.
     """
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    kinds = ("RssAnon:", "RssShmem:", "VmSwap:")
-    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith(kinds))
+    kinds = ("RssAnon:", "RssShmem:", "VmSwap:", "VmPTE:")
+    for thread in Path("/proc", str(pid), "task").glob("*"):
+        try:
+            lines = (thread / "status").read_text().splitlines()
+        except OSError:
+            continue
+        held = sum(1024 * int(line.split()[1]) for line in lines if line.startswith(kinds))
+        if held:
+            return held
+    return 0

@@ -502,6 +502,27 @@ for name in ("probes", "grade", "session", "demo", "release"):
         says="more memory than is allowed",
     ),
     Attack(
+        "takes memory in threads whose process has lost its first",
+        "import ctypes, os, platform, threading, time\n"
+        "def hog():\n    x = []\n    try:\n        while True: x.append(b'x' * 10**7)\n"
+        "    except MemoryError:\n        time.sleep(999)\n"
+        "for _ in range(4):\n    if os.fork() == 0:\n"
+        "        threading.Thread(target=hog).start()\n"
+        "        ctypes.CDLL(None).syscall(60 if platform.machine() == 'x86_64' else 93, 0)\n"
+        "time.sleep(100)",
+        "master",
+        score=100,
+        says="more memory than is allowed",
+    ),
+    Attack(
+        "takes memory for the tables of its pages",
+        "import mmap\nfar = mmap.mmap(-1, 2**42, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS,\n"
+        "                mmap.PROT_READ)\nfor at in range(0, 2**42, 2**21):\n    far[at]",
+        "master",
+        score=100,
+        says="more memory than is allowed",
+    ),
+    Attack(
         "sleeps in a child that holds the pipes",
         base="master",
         answer=sampler("import os, time\nif os.fork() == 0:\n    time.sleep(1000)\nos._exit(0)"),

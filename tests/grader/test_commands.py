@@ -110,3 +110,8 @@ def test_nbgrader_reads_the_gradebook(tmp_path, monkeypatch):
         assert len(book.students) == 3
         with pytest.raises(api.MissingEntry):
             book.find_submission(NAME, "ben")
+    results.write(stored("ana", "crashed"), tmp_path / "results" / NAME / "students")
+    assert "1 of 3 students" in course("export", NAME).output
+    with api.Gradebook("sqlite:///gradebook.db") as book:
+        grades = book.find_submission(NAME, "ana").notebooks[0].grades
+        assert {(grade.auto_score, grade.needs_manual_grade) for grade in grades} == {(None, True)}
