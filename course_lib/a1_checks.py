@@ -81,8 +81,8 @@ def embedding(embed: Callable) -> None:
     )
     off = (cos**2 + sin**2 - 1).abs().max()
     require(off < 1e-3, "Column k and column k + d/2 should be cosine and sine of one angle.")
-    near = shaped(embed(torch.tensor([1e-2]), d), (1, d), "The embedding of one time")
-    slope = near[0, d // 2 :] / 1e-2  # sin(ω t) is ω t at small t
+    near = shaped(embed(torch.tensor([1]), d), (1, d), "The embedding of one time")
+    slope = torch.atan2(near[0, d // 2 :], near[0, : d // 2])  # ω t is an angle, and t is 1
     require(slope.argmax() == 0, "The first wave should be the fastest.")
     ratio = slope[1:] / slope[:-1]
     require(ratio.std() < 1e-3, "Each wave should be slower than the one before by one factor.")
@@ -123,7 +123,8 @@ def loss(loss_of: Callable) -> None:
 
     def perfect(x_t: Tensor, told: Tensor) -> Tensor:
         require(torch.equal(torch.as_tensor(told), t), "The network should be told t as it is.")
-        require(not torch.allclose(x_t, x0), "The network should see x_t, and never x0.")
+        seen = torch.as_tensor(x_t).float()
+        require(not torch.allclose(seen, x0), "The network should see x_t, and never x0.")
         return eps
 
     value = shaped(loss_of(perfect, x0, t, eps, alpha_bar), (), "The loss")

@@ -83,8 +83,8 @@ def clip(clip_x0: Callable) -> None:
     require(x0.min() < 0, "x0 should be allowed to be negative.")
     mixed = (LINE[5].sqrt() * x0 + (1 - LINE[5]).sqrt() * again).float()
     require(torch.allclose(mixed, x_t, atol=1e-4), "x0 and eps should still mix to x_t.")
-    mild = torch.as_tensor(clip_x0(0.1 * x_t, 0.1 * eps, 5, LINE)[1]).float()
-    require(torch.allclose(mild, 0.1 * eps, atol=1e-4), "What needs no clipping changes.")
+    mild = torch.as_tensor(clip_x0(0.04 * x_t, 0.04 * eps, 5, LINE)[1]).float()
+    require(torch.allclose(mild, 0.04 * eps, atol=1e-4), "What needs no clipping changes.")
     print("✓ x0 stays within bounds, and eps fits to it.")
 
 

@@ -166,7 +166,8 @@ class Patient:
 
     def _draw(self, ax: plt.Axes, x: Tensor, y: Tensor | None) -> None:
         """Draw points, coloured by the label that was asked for."""
-        ax.scatter(*x.T, s=2, c="tab:blue" if y is None else y, cmap="tab10", vmin=0, vmax=9)
+        colours = {"c": y, "cmap": "tab10", "vmin": 0, "vmax": 9}
+        ax.scatter(*x.T, s=2, **({"c": "tab:blue"} if y is None else colours))
         lim = plotting.LIMIT
         ax.set(xlim=(-lim, lim), ylim=(-lim, lim), aspect="equal", xticks=[], yticks=[])
 
