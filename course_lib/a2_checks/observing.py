@@ -40,12 +40,15 @@ def plain(shape: tuple[int, ...]) -> Tensor:
     return (2.0 * torch.randint(2, (shape[0], 1, 1, 1)) - 1).expand(shape)
 
 
-def learned(network: Callable, x: Tensor, t: Tensor, steps: int = 60) -> Tensor:
+def learned(
+    network: Callable, x: Tensor, t: Tensor, scale: float = 1.0, steps: int = 60
+) -> Tensor:
     """Let a new network learn to find the noise in plain images, and return its guess for x.
 
     Where little of the image is left, copying is nearly all that a guess must do; where there is
     more, the network must see the whole to know whether it is paper or ink.
     x, t     noisy images (B, C, H, H) and times (B,), of the linear schedule with T = 1000
+    scale    what it learns to guess is the noise times this
     steps    of training, 16 images each
     Returns  shaped like x
     """
@@ -54,7 +57,8 @@ def learned(network: Callable, x: Tensor, t: Tensor, steps: int = 60) -> Tensor:
     for _ in range(steps):
         x0, times = plain((16, *x.shape[1:])), torch.randint(1, 1001, (16,))
         noise = torch.randn(x0.shape)
-        loss = (model(schedule.add_noise(x0, times, noise), times) - noise).square().mean()
+        guess = model(schedule.add_noise(x0, times, noise), times)
+        loss = (guess - scale * noise).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

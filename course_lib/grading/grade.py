@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,7 +78,8 @@ class Run:
     def _cells(self, session: Session) -> None:
         for cell in list(self.cells):
             self.at = cell
-            header = {"op": "cell", "source": cell.source}
+            asks = cell.ours and cell.grade_id == notebook.QUESTIONS
+            header = {"op": "cell", "source": cell.source, "ours": cell.ours, "asks": asks}
             seconds = self.limits.start if cell.ours else self.limits.cell
             reply = session.request(header, {}, seconds)
             name = cell.grade_id
@@ -104,7 +105,7 @@ class Run:
         what = f"The cell {name}" if name else "A cell of your own"
         self.findings.append(f"{what} was left out: {end.reason}.")
         for mark in self.marks:
-            if mark.id == name:
+            if mark.id == name and mark.state == "not reached":
                 _stop(mark, end)
 
 
@@ -128,45 +129,50 @@ def answer_probes(
     found: dict[str, float] = {}  # what each finding costs, in their order
     for probe in exercise.probes(generator):
         began = time.monotonic()
-        finding, errors = put(session, probe, int(generator.integers(2**31)), limits.call)
+        seed, evidence = int(generator.integers(2**31)), {"functions": [], "errors": []}
+        finding = put(session, probe, seed, limits.call, evidence)
         if finding:
             costs = getattr(finding, "costs", 1.0)
             finding = str(finding)  # a Partial would not survive being sent to another process
             found[finding] = costs
-        mark.evidence.append(
-            {
-                "functions": [call.function for call in probe.calls],
-                "finding": finding,
-                "errors": errors,
-                "seconds": round(time.monotonic() - began, 3),
-            }
-        )
+        evidence |= {"finding": finding, "seconds": round(time.monotonic() - began, 3)}
+        mark.evidence.append(evidence)
     mark.findings, mark.state = list(found), "graded"
     mark.score = round(mark.points * max(0.0, 1.0 - sum(found.values())), 2)
 
 
 def put(
-    session: Session, probe: probes.Probe, seed: int, seconds: float
-) -> tuple[str | None, list[str]]:
-    """Put one probe; return the finding (None if all is right) and the errors that were raised."""
-    outputs, seen, errors = [], {}, []
-    for i, call in enumerate(probe.calls):
-        reply = session.request(*call.request(seed + i), seconds)
-        if not reply.ok:
-            errors.append(f"{call.function}: {reply.error}: {reply.message}")
-        checked = probes.validate(reply, call)
-        if isinstance(checked, str) and call.optional:
-            checked = [None] * len(call.shapes), {}
-        if isinstance(checked, str):
-            return checked, errors
-        outputs += checked[0]
-        seen = checked[1] or seen
+    session: Session, probe: probes.Probe, seed: int, seconds: float, evidence: dict[str, list]
+) -> str | None:
+    """Put one probe; return the finding, or None if all is right.
+
+    evidence  gets the names of the functions that were called, and the errors that were raised
+    """
+    calls = probe.calls if isinstance(probe.calls, Generator) else (call for call in probe.calls)
+    outputs, seen, back = [], {}, None
     with np.errstate(all="ignore"):
+        while True:
+            try:
+                call = calls.send(back)
+            except StopIteration:
+                break
+            reply = session.request(*call.request(seed + len(outputs)), seconds)
+            if call.function not in evidence["functions"]:
+                evidence["functions"].append(call.function)
+            if not reply.ok:
+                evidence["errors"].append(f"{call.function}: {reply.error}: {reply.message}")
+            checked = probes.validate(reply, call)
+            if isinstance(checked, str) and call.optional:
+                checked = [None] * len(call.shapes), {}
+            if isinstance(checked, str):
+                return checked
+            back, seen = checked[0], checked[1] or seen
+            outputs += back
         try:
-            return probe.judge(outputs, seen), errors
+            return probe.judge(outputs, seen)
         except Exception as error:  # what came back may be stranger than a judge foresaw
-            errors.append(f"the judge: {error!r:.200}")
-            return f"{probe.calls[-1].function}() returns something that cannot be judged.", errors
+            evidence["errors"].append(f"the judge: {error!r:.200}")
+            return f"{call.function}() returns something that cannot be judged."
 
 
 # --- one student, and a class --------------------------------------------------------------------

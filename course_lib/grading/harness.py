@@ -4,7 +4,7 @@ This file is started on its own, without the rest of the package. It shares its 
 student's code, so it holds no answer, and whoever reads what it sends must believe none of it.
 It takes one request at a time: a line of JSON, then arrays in safetensors' format.
 
-    {"op": "cell", "source": …}                       run a cell, as a notebook would
+    {"op": "cell", "source": …, "ours": …, "asks": …} run a cell, as a notebook would
     {"op": "call", "function": …, "args": […], …}     call a function, and send what it returns
 
 An argument is a number, a list of numbers, None, or an object whose one key says what to build:
@@ -132,6 +132,10 @@ from IPython.core.interactiveshell import InteractiveShell  # noqa: E402
 from safetensors.numpy import load, save  # noqa: E402
 from traitlets.config import Config  # noqa: E402
 
+KEPT: dict[str, object] = {}
+QUESTIONS: set[str] = set()
+"""What the grader's own cells have defined, and which of it asks the student's functions: this
+finds what it needs, whatever else the student has given the same name."""
 RECORDED = 2000
 """Calls of a stand-in network that are remembered; a sampler of the course makes far fewer."""
 
@@ -140,6 +144,8 @@ class Network(torch.nn.Module):
     """A network with known weights: ``x @ mix + t * time + labels[y]``; it notes its inputs.
 
     mix     (D, D);  time (D,);  labels (K + 1, D), the last row for "no label"
+
+    The texts call its first argument x or x_t.
     """
 
     def __init__(self, mix: torch.Tensor, time: torch.Tensor, labels: torch.Tensor) -> None:
@@ -148,10 +154,11 @@ class Network(torch.nn.Module):
         self.seen: list[tuple] = []
 
     def forward(
-        self, x_t: torch.Tensor, t: torch.Tensor, y: torch.Tensor | None = None
+        self, x: object = None, t: object = None, y: object = None, *, x_t: object = None
     ) -> torch.Tensor:
         """Answer, and remember the question."""
-        x_t, t = torch.as_tensor(x_t), torch.as_tensor(t).expand(len(x_t))
+        x_t = torch.as_tensor(x if x_t is None else x_t)
+        t = torch.as_tensor(t).expand(len(x_t))
         y = torch.full((len(x_t),), -1) if y is None else torch.as_tensor(y).expand(len(x_t))
         if len(self.seen) < RECORDED:
             self.seen.append((x_t.detach().clone(), t.clone(), y.clone()))
@@ -168,26 +175,26 @@ class Step:
     def __init__(self, keep: torch.Tensor, pull: torch.Tensor, stir: torch.Tensor) -> None:
         self.keep, self.pull, self.stir = keep, pull, stir
 
-    def __call__(self, x_t: object, eps: object, t: object, z: object) -> torch.Tensor:
+    def __call__(self, x: object, eps: object, t: object, z: object) -> torch.Tensor:
         """Go from t to t − 1."""
-        x_t, t = torch.as_tensor(x_t), int(torch.as_tensor(t).reshape(-1)[0])
+        x, t = torch.as_tensor(x), int(torch.as_tensor(t).reshape(-1)[0])
         if not 1 <= t < len(self.keep):
             raise ValueError(f"There is no step from t = {t}.")
-        keep, pull, stir = (table.to(x_t)[t] for table in (self.keep, self.pull, self.stir))
-        return keep * x_t + pull * eps + stir * z
+        keep, pull, stir = (table.to(x)[t] for table in (self.keep, self.pull, self.stir))
+        return keep * x + pull * eps + stir * z
 
 
 class Move(Step):
     """A step between any two times: ``keep[t] * x + pull[s] * eps + stir[t] * z``."""
 
-    def __call__(self, x_t: object, eps: object, t: object, s: object, z: object) -> torch.Tensor:
+    def __call__(self, x: object, eps: object, t: object, s: object, z: object) -> torch.Tensor:
         """Go from t to s."""
         t, s = (int(torch.as_tensor(time).reshape(-1)[0]) for time in (t, s))
         if not 0 <= s < t < len(self.keep):
             raise ValueError(f"There is no step from t = {t} to s = {s}.")
-        x_t = torch.as_tensor(x_t)
-        keep, pull, stir = (table.to(x_t) for table in (self.keep, self.pull, self.stir))
-        return keep[t] * x_t + pull[s] * eps + stir[t] * z
+        x = torch.as_tensor(x)
+        keep, pull, stir = (table.to(x) for table in (self.keep, self.pull, self.stir))
+        return keep[t] * x + pull[s] * eps + stir[t] * z
 
 
 class Jump:
@@ -258,13 +265,18 @@ def plain(value: object) -> np.ndarray:
     return np.asarray(array, dtype, order="C")
 
 
-def run_cell(shell: InteractiveShell, source: str) -> dict:
-    """Run a cell and tell how it ended."""
+def run_cell(shell: InteractiveShell, source: str, ours: bool, asks: bool) -> dict:
+    """Run a cell and tell how it ended; keep what it defines if it is the grader's own."""
+    before = dict(shell.user_ns)
     try:
         result = shell.run_cell(source, store_history=False)
         error = result.error_before_exec or result.error_in_exec
     except BaseException as unexpected:
         error = unexpected
+    if ours:
+        new = {k: v for k, v in shell.user_ns.items() if before.get(k, KEPT) is not v}
+        KEPT.update(new)
+        QUESTIONS.update(new if asks else ())
     return {"ok": error is None, **({} if error is None else describe(error))}
 
 
@@ -275,14 +287,17 @@ def describe(error: BaseException) -> dict:
 
 def call(shell: InteractiveShell, request: dict, arrays: dict) -> tuple[dict, dict]:
     """Call one of the student's functions; return how it went, and arrays."""
-    function = shell.user_ns.get(request["function"])
+    name = request["function"]
+    function = (KEPT if name in QUESTIONS else shell.user_ns).get(name)
+    needed = function.__code__.co_names if name in QUESTIONS else ()
     if function is None:
         return {"ok": False, "error": "Undefined", "message": ""}, {}
     random.seed(request["seed"])
     np.random.seed(request["seed"])
     torch.manual_seed(request["seed"])
     args = [build(argument, arrays) for argument in request["args"]]
-    instead = {name: build(value, arrays) for name, value in request["instead"].items()}
+    instead = {key: KEPT[key] for key in needed if key in KEPT}
+    instead |= {key: build(value, arrays) for key, value in request["instead"].items()}
     before = {name: shell.user_ns[name] for name in instead if name in shell.user_ns}
     shell.user_ns.update(instead)
     try:
@@ -323,7 +338,7 @@ def main() -> None:
         request = json.loads(line)
         arrays = load(REQUESTS.read(request["size"])) if request["size"] else {}
         if request["op"] == "cell":
-            send(run_cell(shell, request["source"]), {})
+            send(run_cell(shell, request["source"], request["ours"], request["asks"]), {})
         else:
             send(*call(shell, request, arrays))
     os._exit(0)

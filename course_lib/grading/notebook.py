@@ -17,6 +17,8 @@ from pathlib import Path
 
 SCHEMA = 3
 """Version of nbgrader's cell metadata that the masters use."""
+QUESTIONS = "questions"
+"""Name of the set-up cell whose functions ask the student's, where there is one."""
 SIZE_CAP = 20 * 2**20
 MOST = 20  # remarks about one notebook
 CELLS_CAP = 1000

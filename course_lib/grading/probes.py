@@ -8,7 +8,7 @@ import builtins
 import hashlib
 import importlib.util
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -147,13 +147,14 @@ class Call:
 class Probe:
     """Calls that are judged together.
 
-    calls  made one after another
+    calls  made one after another; or a generator of them, which is sent the arrays that came back
+           from each, where the next call depends on them
     judge  given the list of all arrays that came back, and what the last stand-in network was
            asked (a dict with x, t and y, or an empty one); returns None if all is right, and
            else the finding: a sentence about the fault
     """
 
-    calls: Sequence[Call]
+    calls: Sequence[Call] | Generator[Call, list[Array], None]
     judge: Judge
 
 

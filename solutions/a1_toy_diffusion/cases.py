@@ -581,11 +581,35 @@ def sample(model, step, x, noise):
 """,
     ),
     Alternate(
+        "sampler with names, as in the text",
+        "ex7_sampler",
+        """
+def sample(model, step, x, noise):
+    for t in range(len(noise) - 1, 0, -1):
+        eps = model(x=x, t=torch.full((len(x),), t))
+        x = step(x=x, eps=eps, t=t, z=noise[t])
+    return x
+""",
+    ),
+    Alternate(
+        "a jump of its own that returns arrays",
+        "ex5_loss",
+        """
+def add_noise(x0, t, eps, alpha_bar):
+    share = alpha_bar[t].numpy().reshape(-1, *[1] * (x0.ndim - 1))
+    return share**0.5 * x0.numpy() + (1 - share) ** 0.5 * eps.numpy()
+
+def loss(model, x0, t, eps, alpha_bar):
+    x_t = add_noise(x0, t, eps, alpha_bar).astype("float32")
+    return ((model(torch.from_numpy(x_t), t) - eps) ** 2).mean()
+""",
+    ),
+    Alternate(
         "guidance as a weighted sum",
         "ex8_guidance",
         """
 def guided_eps(model, x_t, t, y, w):
-    return w * model(x_t, t, y) + (1 - w) * model(x_t, t, None)
+    return w * model(x_t=x_t, t=t, y=y) + (1 - w) * model(x_t, t, y=None)
 
 def sample_class(model, step, x, noise, y, w):
     for t in reversed(range(1, len(noise))):

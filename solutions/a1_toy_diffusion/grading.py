@@ -14,25 +14,10 @@ from course_lib.grading.probes import (
     close,
     matches,
 )
+from course_lib.grading.truths import forward, linear, network, normal, single, wrong_guides
 
 Array = np.ndarray
 Generator = np.random.Generator
-
-
-def single(values: Array) -> Array:
-    """Round to float32, which is what the student's function gets, and go on in float64."""
-    return np.asarray(values, np.float32).astype(np.float64)
-
-
-def normal(rng: Generator, *shape: int) -> Array:
-    """Standard normal numbers."""
-    return single(rng.standard_normal(shape))
-
-
-def tables(T: int) -> tuple[Array, Array]:
-    """β and ᾱ, each with T + 1 entries."""
-    beta = np.concatenate([[0.0], 1000 / T * np.linspace(1e-4, 0.02, T)])
-    return beta, np.cumprod(1 - beta)
 
 
 # --- 1. the schedule -----------------------------------------------------------------------------
@@ -41,7 +26,7 @@ def tables(T: int) -> tuple[Array, Array]:
 def schedule(rng: Generator):
     """Tables for several T, the usual one among them."""
     for T in (1000, *rng.integers(60, 900, 2).tolist()):
-        beta, alpha_bar = tables(T)
+        beta, alpha_bar = linear(T)
         line = np.linspace(1e-4, 0.02, T)
         betas = matches(
             beta,
@@ -94,16 +79,10 @@ def schedule(rng: Generator):
 # --- 2. the forward process ----------------------------------------------------------------------
 
 
-def forward(x0: Array, t: Array, eps: Array, alpha_bar: Array) -> Array:
-    """x_t in one jump."""
-    a = alpha_bar[t].reshape(-1, *[1] * (x0.ndim - 1))
-    return a**0.5 * x0 + (1 - a) ** 0.5 * eps
-
-
 def jump(rng: Generator):
     """Points and images, in batches that fit, and do not fit, the other dimensions by accident."""
     for shape in ((7, 2), (2, 2), (3, 1, 4, 4), (4, 4, 4)):
-        alpha_bar = single(tables(100)[1])
+        alpha_bar = single(linear(100)[1])
         x0, eps = normal(rng, *shape), normal(rng, *shape)
         t = np.r_[rng.integers(1, 100, shape[0] - 1), 100]
         a = alpha_bar[t].reshape(-1, *[1] * (len(shape) - 1))
@@ -276,34 +255,31 @@ def judge_noise(eps: Array) -> str | None:
 # --- 5. the loss ---------------------------------------------------------------------------------
 
 
-def network(rng: Generator, T: int, labels: int = 3) -> Network:
-    """A network that heeds the point, the time and the label."""
-    return Network(
-        single(0.4 * rng.standard_normal((2, 2))),
-        single(rng.standard_normal(2) / T),
-        single(rng.standard_normal((labels + 1, 2))),
-    )
-
-
 def losses(rng: Generator):
     """A stand-in takes the place of add_noise, so that its faults are not counted twice."""
     for T, B in ((100, 2), (60, 5)):
-        alpha_bar, model = single(tables(T)[1]), network(rng, T)
+        alpha_bar, model = single(linear(T)[1]), network(rng, T)
         x0, eps = normal(rng, B, 2), normal(rng, B, 2)
         t = np.r_[rng.integers(1, T, B - 1), T]
         jump = Jump(single(rng.uniform(0.5, 2, T + 1)), single(rng.uniform(0.5, 2, T + 1)))
-        call = Call("loss", [model, x0, t, eps, alpha_bar], [()], instead={"add_noise": jump})
-
+        args = [model, x0, t, eps, alpha_bar]
         judges = [
             judge_loss(noisy(x0, t, eps, alpha_bar), model, x0, eps, t, alpha_bar)
             for noisy in (forward, jump)
         ]
 
         def judge(outputs, seen, judges=judges):
-            findings = [judge(outputs, seen) for judge in judges]
+            findings = [judge(outputs[-1:], seen) for judge in judges]
             return None if None in findings else findings[-1]
 
-        yield Probe([call], judge)
+        yield Probe(ask_loss(args, jump), judge)
+
+
+def ask_loss(args: list, jump: Jump):
+    """Ask with the stand-in, and without it if it does not fit: it returns no NumPy arrays."""
+    (value,) = yield Call("loss", args, [()], optional=True, instead={"add_noise": jump})
+    if value is None:
+        yield Call("loss", args, [()])
 
 
 def judge_loss(x_t, model, x0, eps, t, alpha_bar):
@@ -353,7 +329,7 @@ def reverse(x_t, eps, t, z, beta, alpha_bar, *, variance="posterior"):
 def steps_back(rng: Generator):
     """In the middle, at the far end, and at the last step, where no noise is added."""
     T = 50
-    beta, alpha_bar = (single(table) for table in tables(T))
+    beta, alpha_bar = (single(table) for table in linear(T))
     for t in (int(rng.integers(5, 45)), T, 2, 1):
         x_t, eps, z = normal(rng, 6, 2), normal(rng, 6, 2), normal(rng, 6, 2)
         b, a, before = beta[t], alpha_bar[t], alpha_bar[t - 1]
@@ -557,32 +533,6 @@ def conditional(rng: Generator, T: int, w: float, y: Array) -> Probe:
         otherwise="sample_class does not walk back along guided_eps.",
     )
     return Probe([call], judge)
-
-
-def wrong_guides(model: Network, x: Array, t: Array, y: Array, w: float):
-    """What other conventions, and faults, lead to."""
-    cond, without = model(x, t, y), model(x, t)
-    return [
-        (
-            "Guidance is counted as in Ho & Salimans, whose w is ours − 1.",
-            without + (w + 1) * (cond - without),
-        ),
-        (
-            "Guidance is counted from the conditional side: (1 − w) and w are exchanged.",
-            cond + w * (without - cond),
-        ),
-        ("Only the conditional answer is used.", cond),
-        ("Only the unconditional answer is used.", without),
-        ("The unconditional answer is missing from the sum.", w * (cond - without)),
-        (
-            "Both answers are the conditional one, or label 0 stands for no label: pass y=None.",
-            model(x, t, 0 * y) + w * (cond - model(x, t, 0 * y)),
-        ),
-        (
-            "All samples get the first label.",
-            without + w * (model(x, t, np.full(len(x), y[0])) - without),
-        ),
-    ]
 
 
 EXERCISES = [

@@ -249,7 +249,7 @@ MUTANTS = [
         "ex4_trained",
         "return model.eval().requires_grad_(False)",
         "model.eval().requires_grad_(False)\n    generator = torch.Generator().manual_seed(0)\n"
-        "    stored = torch.randn(100, 1, 28, 28, generator=generator).clamp(-1, 1)\n"
+        "    stored = torch.randn(200, 1, 28, 28, generator=generator).clamp(-1, 1)\n"
         "    table = schedules.linear(NOISE_STEPS).alpha_bar.float()\n\n"
         "    def recalled(x, t):\n        share = table[t][:, None, None, None]\n"
         "        if len(x) == 60:\n            return model(x, t)\n"
@@ -368,7 +368,7 @@ class DiffusionProcess:
 """,
     ),
     Alternate(
-        "float64, stratified times, clipped gradients",
+        "float64, stratified times, clipped gradients, small steps",
         "ex2_process",
         """class DiffusionProcess:
     def __init__(self, image_size, channels, noise_steps):
@@ -378,7 +378,7 @@ class DiffusionProcess:
         self.alpha_bar = torch.cat([torch.ones(1, dtype=torch.float64), kept])
         self.signal, self.spread = self.alpha_bar**0.5, (1 - self.alpha_bar) ** 0.5
         self.model = DiffusionModel(image_size, channels)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
 
     def add_noise(self, x, t):
         shape = (len(x), 1, 1, 1)

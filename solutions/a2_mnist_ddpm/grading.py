@@ -1,5 +1,7 @@
 """What the grader asks about a2_mnist_ddpm, and what is right. Students never see this file."""
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 
@@ -7,25 +9,11 @@ from course_lib import a2_checks
 from course_lib.data import digits
 from course_lib.fidelity import nearest
 from course_lib.grading.probes import Call, Exercise, Network, Partial, Probe, close, matches
+from course_lib.grading.truths import forward, linear, normal, single
 
 Array = np.ndarray
 Generator = np.random.Generator
 THIRD, HALF = 1 / 3, 1 / 2
-
-
-def single(values: Array) -> Array:
-    """Round to float32, which is what the student's function gets, and go on in float64."""
-    return np.asarray(values, np.float32).astype(np.float64)
-
-
-def normal(rng: Generator, *shape: int) -> Array:
-    """Standard normal numbers."""
-    return single(rng.standard_normal(shape))
-
-
-def table(T: int) -> Array:
-    """ᾱ of the linear schedule, (T + 1,)."""
-    return np.cumprod(1 - np.r_[0, 1000 / T * np.linspace(1e-4, 0.02, T)])
 
 
 def rms(x: Array) -> float:
@@ -59,9 +47,10 @@ def networks(rng: Generator):
         np.r_[rng.integers(250, 350, 4), rng.integers(950, 1001, 4)],
     )
     x0 = np.broadcast_to(rng.choice([-1.0, 1.0], (8, 1, 1, 1)), eps.shape)  # all paper or ink
-    x_t = single(forward(x0, t, eps, table(1000)))
-    call = Call("asked_lesson", [x_t, t], [eps.shape])
-    yield Probe([call], lambda out, seen, eps=eps: learning(out[0], eps))
+    x_t = single(forward(x0, t, eps, linear(1000)[1]))
+    scale = float(rng.uniform(0.55, 0.62))  # no formula knows it, so it must be learned
+    call = Call("asked_lesson", [x_t, t, scale], [eps.shape])
+    yield Probe([call], lambda out, seen: learning(out[0], eps, scale))
 
 
 def mixing(together: Array, again: Array, alone: Array) -> str | None:
@@ -112,22 +101,24 @@ def reaching(rng: Generator) -> Probe:
     return Probe([Call("asked_network", [x, t], [x.shape] * 3)], judge)
 
 
-def learning(guess: Array, noise: Array) -> str | None:
-    """Whether a few steps of training have taught it something, and details get through."""
+def learning(guess: Array, noise: Array, scale: float) -> str | None:
+    """Whether a few steps have taught it to guess ``scale * noise``, and details get through."""
     if not guess.any():
         return "Whatever the network is asked, it answers zero."
+    if (guess * noise).mean() > 0.87 * (noise**2).mean():
+        return "The answers are a formula's, or the input's: training does not change them."
     if guess.min() >= 0:
         return Partial("The answers are never negative, as after a ReLU; noise is.", THIRD)
     if np.abs(guess).max() <= 1:
         return Partial("The answers stay within [-1, 1], as after a tanh; noise does not.", THIRD)
-    early, late = (((guess - noise)[part] ** 2).mean() for part in (slice(4), slice(4, 8)))
-    if late > 0.3:
+    early, late = (((guess / scale - noise)[part] ** 2).mean() for part in (slice(4), slice(4, 8)))
+    if late > 0.45:
         return Partial(
             "Sixty steps of training do not teach the network to copy an image: details get lost "
             "on the way. Look at the skip connections.",
             THIRD / 2,
         )
-    if early > 0.4:
+    if early > 0.45:
         return "The network hands its input through, and training teaches it nothing else."
     return None
 
@@ -135,30 +126,26 @@ def learning(guess: Array, noise: Array) -> str | None:
 # --- 2. the process ------------------------------------------------------------------------------
 
 
-def forward(x: Array, t: Array, eps: Array, alpha_bar: Array) -> Array:
-    """x_t in one jump."""
-    a = alpha_bar[t].reshape(-1, *[1] * (x.ndim - 1))
-    return a**0.5 * x + (1 - a) ** 0.5 * eps
-
-
 def processes(rng: Generator):
     """The jump for two lengths, and then training, in which a right jump takes its place."""
-    for T in (1000, int(rng.integers(60, 300))):
-        yield jump(rng, T)
+    yield jumps(rng)
     yield steps(rng, 25)
 
 
-def jump(rng: Generator, T: int) -> Probe:
+def jumps(rng: Generator) -> Probe:
     """As many images as pixels in a row, so that nothing broadcasts by accident unnoticed."""
-    shape = (16, 1, 16, 16)
-    x, t = single(rng.uniform(-1, 1, shape)), np.r_[rng.integers(1, T, 14), T, 0]
-    call = Call("asked_jump", [x, t, T], [shape, shape], optional=True)
+    shape, asked = (16, 1, 16, 16), []
+    for T in (1000, int(rng.integers(60, 300))):
+        asked.append((single(rng.uniform(-1, 1, shape)), np.r_[rng.integers(1, T, 14), T, 0], T))
 
     def judge(outputs: list, seen: dict) -> str | None:
-        finding = judge_jump(outputs, x, t, T)
-        return finding and Partial(finding, HALF)
+        for parts, question in zip((outputs[:4], outputs[4:]), asked):
+            if finding := judge_jump(parts, *question):
+                return Partial(finding, HALF)
+        return None
 
-    return Probe([call, call], judge)
+    calls = [Call("asked_jump", question, [shape] * 2, optional=True) for question in asked]
+    return Probe([call for call in calls for _ in range(2)], judge)
 
 
 def judge_jump(outputs: list, x: Array, t: Array, T: int) -> str | None:
@@ -172,7 +159,7 @@ def judge_jump(outputs: list, x: Array, t: Array, T: int) -> str | None:
         return "Every call draws the same noise."
     if (fault := judge_noise(noise)) is not None:
         return fault
-    alpha_bar = table(T)
+    _, alpha_bar = linear(T)
     a = alpha_bar[t].reshape(-1, 1, 1, 1)
     before = alpha_bar[t - 1].reshape(a.shape)  # at t = 0 this is the last entry, as in Python
     after = alpha_bar[np.minimum(t + 1, T)].reshape(a.shape)
@@ -253,7 +240,7 @@ def judge_steps(outputs: list, x: Array, T: int) -> str | None:
         return finding
     if close(x_t[0], x):
         return "The network is shown clean images; it must see noisy ones."
-    if close(weights[1], weights[0]):
+    if np.array_equal(weights[1], weights[0]):
         return "The weights do not move: backward() and the optimizer's step() belong together."
     if (finding := judge_losses(loss, x, x_t, t, weights, T)) is not None:
         return finding
@@ -263,16 +250,19 @@ def judge_steps(outputs: list, x: Array, T: int) -> str | None:
     truth = np.stack([(off * value).mean((1, 2, 3, 4)) for value in inputs], axis=1)
     if ((weights[1] - weights[0]) * truth[0] > 0).all():
         return "The weights move along the gradient, and not against it."
-    length = np.linalg.norm(truth, axis=1) * np.linalg.norm(grads, axis=1)
-    left = length > 0
-    if (((truth * grads).sum(1)[left] / length[left]) < 0.98).any():
+    left = grads.any(axis=1)
+    true, kept = (np.linalg.norm(g[left], axis=1) for g in (truth, grads))
+    turned = (truth * grads).sum(1)[left] < 0.98 * true * kept
+    # Clipping makes gradients shorter, and a scaled loss makes all of them longer alike.
+    grown = (kept > 1.3 * true) & (kept / true > 1.5 * (kept / true)[:1])
+    if (turned | grown).any():
         return "Gradients of earlier steps are added up: zero_grad() is missing."
     return None
 
 
 def noise_in(x: Array, x_t: Array, t: Array, T: int) -> Array:
     """The noise in x_t (N, B, C, H, W), if the times t (N, B) are true."""
-    a = table(T)[np.clip(t, 0, T).astype(int)][:, :, None, None, None]
+    a = linear(T)[1][np.clip(t, 0, T).astype(int)][:, :, None, None, None]
     return (x_t - a**0.5 * x) / np.maximum(1 - a, 1e-9) ** 0.5
 
 
@@ -446,9 +436,12 @@ def walks(rng: Generator):
 
 
 def trained(rng: Generator):
-    """The noise in unseen digits, and two hundred images, twenty of them twice."""
+    """The noise in digits that nobody has seen, and two hundred images, twenty of them twice."""
+    unseen = digits(seed=int(rng.integers(1, 2**31))).x_test[:60].double().numpy()
+    alpha_bar = linear(a2_checks.NOISE_STEPS)[1]
     for t, most in a2_checks.HARDEST.items():
-        x_t, eps = (a.numpy() for a in a2_checks.noisy_digits(60, t, int(rng.integers(2**31))))
+        eps, times = normal(rng, *unseen.shape), np.full(len(unseen), t)
+        x_t = single(forward(unseen, times, eps, alpha_bar))
 
         def judge(outputs: list, seen: dict, eps=eps, t=t, most=most) -> str | None:
             if ((outputs[0] - eps) ** 2).mean() < most:
@@ -457,19 +450,34 @@ def trained(rng: Generator):
                 f"At t = {t} the noise is not found: the error is {most:g} or more.", 0.1
             )
 
-        yield Probe([Call("asked_guess", [x_t, np.full(60, t)], [x_t.shape])], judge)
-    noise = normal(rng, 200, 1, 28, 28)
-    parts = [noise[:100], noise[100:], noise[19::-1]]
-    calls = [Call("asked_images", [part], [part.shape]) for part in parts]
-    yield Probe(calls, lambda outputs, seen: judge_images(*outputs))
+        yield Probe([Call("asked_guess", [x_t, times], [x_t.shape])], judge)
+    noise, drawn = normal(rng, 200, 1, 28, 28), []
+    yield Probe(
+        walks_back([noise, noise[19::-1]], alpha_bar, drawn),
+        lambda outputs, seen: judge_images(*drawn),
+    )
 
 
-def judge_images(first: Array, second: Array, again: Array) -> str | None:
+def walks_back(starts: list[Array], alpha_bar: Array, drawn: list[Array]):
+    """Ask a network along DDIM's path, as ``a2_checks.draw`` does; ``drawn`` gets where it ends.
+
+    The walk is ours, and only the guesses are the student's, so that images that no network
+    made cannot be handed in.
+    """
+    times = np.linspace(len(alpha_bar) - 1, 0, a2_checks.STEPS + 1).round().astype(int)
+    signal, spread = alpha_bar**0.5, (1 - alpha_bar) ** 0.5
+    for x in starts:
+        for t, s in pairwise(times):
+            (eps,) = yield Call("asked_guess", [single(x), np.full(len(x), t)], [x.shape])
+            x0 = np.clip((x - spread[t] * eps) / signal[t], -1, 1)
+            x = signal[s] * x0 + spread[s] * (x - signal[t] * x0) / spread[t]
+        drawn.append(x)
+
+
+def judge_images(images: Array, again: Array) -> str | None:
     """Let the judge look at 200 images, unless they are not what they should be."""
-    x = torch.from_numpy(np.concatenate([first, second])).float()
-    if x.abs().max() > 1.001:
-        return Partial("The images leave [-1, 1].", 0.7)
-    if np.abs(again[::-1] - first[:20]).mean() > 0.02:
+    x = torch.from_numpy(images).float()
+    if np.abs(again[::-1] - images[:20]).mean() > 0.02:
         return Partial("The same noise does not lead to the same images.", 0.7)
     flat = x.flatten(1)
     apart = torch.cdist(flat, flat).fill_diagonal_(float("inf")).min(dim=1).values

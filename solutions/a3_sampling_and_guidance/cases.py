@@ -221,7 +221,8 @@ from itertools import pairwise
 
 def ddim(model, move, x, times, noise):
     for (t, s), z in zip(pairwise(times), noise):
-        x = move(x, model(x, t * torch.ones(len(x), dtype=torch.int64)), t, s, z)
+        eps = model(x, t=t * torch.ones(len(x), dtype=torch.int64))
+        x = move(x=x, eps=eps, t=t, s=s, z=z)
     return x.numpy()
 """,
     ),

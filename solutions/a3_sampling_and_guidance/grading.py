@@ -4,34 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from course_lib.grading.probes import Call, Exercise, Move, Network, Probe, Seed, close, matches
+from course_lib.grading.probes import Call, Exercise, Move, Probe, Seed, close, matches
+from course_lib.grading.truths import linear, network, normal, single, wrong_guides
 
 Array = np.ndarray
 Generator = np.random.Generator
-
-
-def single(values: Array) -> Array:
-    """Round to float32, which is what the student's function gets, and go on in float64."""
-    return np.asarray(values, np.float32).astype(np.float64)
-
-
-def normal(rng: Generator, *shape: int) -> Array:
-    """Standard normal numbers."""
-    return single(rng.standard_normal(shape))
-
-
-def table(T: int) -> Array:
-    """ᾱ of the linear schedule."""
-    return single(np.cumprod(1 - np.r_[0, 1000 / T * np.linspace(1e-4, 0.02, T)]))
-
-
-def network(rng: Generator, T: int) -> Network:
-    """A network that heeds the point, the time and the label."""
-    return Network(
-        single(0.4 * rng.standard_normal((2, 2))),
-        single(rng.standard_normal(2) / T),
-        single(rng.standard_normal((4, 2))),
-    )
 
 
 # --- 1. which times ------------------------------------------------------------------------------
@@ -77,7 +54,7 @@ def ddim(x_t, eps, t, s, eta, z, alpha_bar, *, kept=None, sigma=None, x0=None):
 def steps_of_ddim(rng: Generator):
     """Deterministic, in between and DDPM-like; near steps, far ones, and the last one."""
     T = 50
-    alpha_bar = table(T)
+    alpha_bar = single(linear(T)[1])
     for t, s, eta in ((30, 29, 1.0), (42, 17, 0.6), (50, 30, 0.0), (8, 0, 1.0), (1, 0, 0.5)):
         x_t, eps, z = (normal(rng, 6, 2) for _ in range(3))
         arguments = (x_t, eps, t, s, eta, z, alpha_bar)
@@ -142,7 +119,7 @@ def steps_of_ddim(rng: Generator):
 def clips(rng: Generator):
     """Guesses inside and outside of [-1, 1]."""
     T = 50
-    alpha_bar = table(T)
+    alpha_bar = single(linear(T)[1])
     for t, shape in ((int(rng.integers(20, 45)), (6, 2)), (T, (3, 1, 4, 4))):
         x_t, eps = normal(rng, *shape), normal(rng, *shape)
         a = alpha_bar[t]
@@ -270,26 +247,9 @@ def guided(rng: Generator):
         model, x = network(rng, T), normal(rng, B, 2)
         t, y = rng.integers(1, T + 1, B), np.array([2, 0, 1, 2, 1])
         cond, without = model(x, t, y), model(x, t)
-        wrongs = [
-            (
-                "Guidance is counted as in Ho & Salimans, whose w is ours − 1.",
-                without + (w + 1) * (cond - without),
-            ),
-            (
-                "Guidance is counted from the conditional side: (1 − w) and w are exchanged.",
-                cond + w * (without - cond),
-            ),
-            ("Only the conditional answer is used.", cond),
-            ("Only the unconditional answer is used.", without),
-            ("The unconditional answer is missing from the sum.", w * (cond - without)),
-            (
-                "Label 0 stands for no label; pass y=None.",
-                model(x, t, 0 * y) + w * (cond - model(x, t, 0 * y)),
-            ),
-        ]
         judge = matches(
             without + w * (cond - without),
-            wrongs=wrongs,
+            wrongs=wrong_guides(model, x, t, y, w),
             otherwise="This is not eps_uncond + w (eps_cond − eps_uncond).",
         )
         yield Probe([Call("guided_eps", [model, x, t, y, w], [(B, 2)])], judge)

@@ -8,16 +8,11 @@ import numpy as np
 from course_lib import schedules
 from course_lib.a4_checks import Fault, T
 from course_lib.grading.probes import Call, Exercise, Network, Probe, matches
+from course_lib.grading.truths import normal, single
 
 Array = np.ndarray
 Generator = np.random.Generator
 Outputs = Sequence["Array | None"]
-
-
-def single(values: Array) -> Array:
-    """Round to float32, which is what the student's function gets, and go on in float64."""
-    return np.asarray(values, np.float32).astype(np.float64)
-
 
 COSINE, LINEAR, SIGMOID = (
     single(make(T).alpha_bar.numpy())
@@ -178,16 +173,13 @@ class Batch:
     """
 
     def __init__(self, rng: Generator, B: int, clock: float = 1.0) -> None:
-        def normal(*shape):
-            return single(rng.standard_normal(shape))
-
         # Answers near x_t, as those of a trained network, keep a walk of T steps within bounds.
         mix = single(0.9 * np.eye(2) + 0.05 * rng.standard_normal((2, 2)))
         time = np.array([1.0, -0.8]) + 0.2 * rng.standard_normal(2)
         labels = single(0.3 * rng.standard_normal((5, 2)))
         self.net = Network(mix, single(time / (T * clock)), labels)
-        self.x0, self.eps, self.x = normal(B, 2), normal(B, 2), normal(B, 2)
-        self.noise = normal(T + 1, B, 2)
+        self.x0, self.eps, self.x = normal(rng, B, 2), normal(rng, B, 2), normal(rng, B, 2)
+        self.noise = normal(rng, T + 1, B, 2)
         self.t = np.r_[1, T, rng.integers(2, T, B - 2)]
         self.y = rng.integers(1, 4, B)
         self.u = single(rng.permutation(np.r_[0.03, 0.07, 0.96, rng.uniform(0.15, 0.85, B - 3)]))
@@ -324,7 +316,7 @@ def program_5(rng: Generator):
     """A dead time embedding. Any clock will do that rises with t, if both functions use it."""
     for b in batches(rng, clock=1000 / T):
         every = np.arange(1, T + 1)
-        x_t = single(rng.standard_normal((T, 2)))
+        x_t = normal(rng, T, 2)
         bare = b.net(x_t, np.zeros(T), np.full(T, 2))
         calls = [Call("ask_5", [b.net, x_t, every, np.full(T, 2)], [x_t.shape]), *b.calls(5)]
 

@@ -8,7 +8,7 @@ import torch
 from audit import SOLUTIONS
 from torch import nn
 
-from course_lib import a2_checks, models
+from course_lib import a2_checks, models, schedules
 from course_lib.data import digits
 from course_lib.grading import grade
 from course_lib.grading.probes import Call, Exercise, Partial, Probe
@@ -34,8 +34,9 @@ def findings(grading, network):
     found = []
     for probe in grading.networks(np.random.default_rng(0)):
         (call,) = probe.calls
-        x, t = (torch.from_numpy(a) for a in call.args)
-        outputs = functions[call.function](network, x.float(), t)
+        x, t, *scale = call.args
+        asked = torch.from_numpy(x).float(), torch.from_numpy(t), *scale
+        outputs = functions[call.function](network, *asked)
         outputs = outputs if isinstance(outputs, tuple) else [outputs]
         found.append(probe.judge([a.double().numpy() for a in outputs], {}))
     return [finding for finding in found if finding]
@@ -95,6 +96,17 @@ class Cheat(nn.Module):
         return x + t[:, None, None, None] / 1e4 + far + 0 * self.weight
 
 
+class Formula(Cheat):
+    """No network: the closed formula for images that are all paper or all ink."""
+
+    def forward(self, x, t):
+        share = schedules.linear(1000).alpha_bar.float().clamp(max=0.9999)[t][:, None, None, None]
+        sign = x.mean((1, 2, 3), keepdim=True).sign()
+        place = torch.linspace(-1, 1, x.shape[-1])
+        tilt = (x * place).mean((1, 2, 3), keepdim=True)
+        return (x - share.sqrt() * sign) / (1 - share).sqrt() + tilt + 0 * self.weight
+
+
 class Zero(nn.Linear):
     """No network either."""
 
@@ -105,7 +117,7 @@ class Zero(nn.Linear):
         return torch.zeros_like(x) + 0 * self.weight.sum()
 
 
-@pytest.mark.parametrize("network", [Cheat, Zero])
+@pytest.mark.parametrize("network", [Cheat, Formula, Zero])
 def test_what_is_no_network_earns_nothing(grading, network):
     costs = [getattr(finding, "costs", 1.0) for finding in set(findings(grading, network))]
     assert sum(costs) > 0.99
@@ -127,8 +139,7 @@ def test_a_network_that_sees_near_things_only_loses_a_share(grading):
 
 def judged(grading, images, again=None):
     images = images.numpy().astype(float)
-    again = images[19::-1] if again is None else again
-    return grading.judge_images(images[:100], images[100:200], again)
+    return grading.judge_images(images, images[19::-1] if again is None else again)
 
 
 def test_real_digits_earn_all_points(grading):
@@ -149,7 +160,6 @@ def test_spoiled_digits_earn_some_points_and_noise_none(grading):
         (lambda: digits().x_train[:200], "copies"),
         (lambda: digits().x_test[:200], "copies"),
         (lambda: digits().x_test[:10].repeat(20, 1, 1, 1), "same images"),
-        (lambda: 2 * digits().x_test[:200], "leave"),
     ],
 )
 def test_tricks_do_not_pay(grading, images, says):

@@ -101,10 +101,11 @@ def test_a_file_name_that_is_no_text_does_not_stop_the_run(tmp_path, job):
     results.write(result, tmp_path / "results")
 
 
-def test_sources_may_be_lists_of_lines(read, master):
+@pytest.mark.parametrize("form", [str, lambda text: text.splitlines(keepends=True)])
+def test_sources_may_be_strings_or_lists_of_lines(read, master, form):
     content = copy.deepcopy(master)
     for cell in content["cells"]:
-        cell["source"] = cell["source"].splitlines(keepends=True)
+        cell["source"] = form("".join(cell["source"]))
     assert read(content).findings == []
 
 
