@@ -172,6 +172,22 @@ def test_images_that_do_not_follow_the_noise_do_not_pay(grading):
     assert "same noise" in judged(grading, images, images[100:120].numpy())
 
 
+def test_the_grader_walks_as_the_course_draws(grading):
+    def network(x, t):
+        return 0.9 * x + torch.sin(3 * x) * t[:, None, None, None] / 1000
+
+    noise = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    table, drawn = schedules.linear(a2_checks.NOISE_STEPS).alpha_bar.numpy(), []
+    walk, back = grading.walks_back([noise.double().numpy()], table, drawn), None
+    for _ in range(a2_checks.STEPS):
+        x, t = (torch.from_numpy(argument) for argument in walk.send(back).args)
+        back = [network(x, t).numpy()]
+    with pytest.raises(StopIteration):
+        walk.send(back)
+    expected = a2_checks.draw(network, noise)
+    assert torch.allclose(torch.from_numpy(drawn[0]).float(), expected, atol=1e-4)
+
+
 def test_a_finding_can_cost_a_share_and_costs_it_once():
     class Session:
         def request(self, header, arrays, seconds):
