@@ -145,8 +145,8 @@ def guidance(guided_eps: Callable) -> None:
     """Check guidance with a network that answers 0 without a label, and the label with one."""
     x, t, y = torch.randn(4, 2), torch.full((4,), 3), torch.tensor([2, 0, 1, 3])
 
-    def model(x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
-        return torch.zeros_like(x) if y is None else (y[:, None] + 1.0).expand_as(x)
+    def model(x_t: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        return torch.zeros_like(x_t) if y is None else (y[:, None] + 1.0).expand_as(x_t)
 
     label = model(x, t, y).double()
     for w in (0.0, 1.0, 3.0):
