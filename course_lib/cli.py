@@ -26,6 +26,7 @@ from course_lib import (
     spacings,
 )
 from course_lib.grading import cli as grading
+from course_lib.grading.cli import fail
 from course_lib.predictions import Denoiser
 from course_lib.schedules import Schedule
 
@@ -52,12 +53,6 @@ SPACINGS = {
 Model = Enum("Model", {name: name for name in (*recipes.RECIPES, "judge")}, type=str)
 Sampler = Enum("Sampler", {name: name for name in SAMPLERS}, type=str)
 Spacing = Enum("Spacing", {name: name for name in SPACINGS}, type=str)
-
-
-def fail(message: object) -> typer.Exit:
-    """Print one sentence to the error stream and return the exit to raise."""
-    typer.secho(f"Error: {message}", fg="red", err=True)
-    return typer.Exit(2)
 
 
 @app.command()

@@ -12,12 +12,11 @@ from course_lib.a2_checks.handed_in import (
     STEPS,
     draw,
     keep,
-    noisy_digits,
     pack,
     quality,
     unpack,
 )
-from course_lib.a2_checks.observing import StandIn, answers, learned, observe, plain, process
+from course_lib.a2_checks.observing import StandIn, answers, learned, observe, process
 from course_lib.a2_checks.visible import network, sampler, trained, training
 
 __all__ = [
@@ -32,10 +31,8 @@ __all__ = [
     "keep",
     "learned",
     "network",
-    "noisy_digits",
     "observe",
     "pack",
-    "plain",
     "process",
     "quality",
     "sampler",
