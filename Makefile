@@ -90,7 +90,12 @@ release:  ## make the students' notebooks in assignments/ from the masters in so
 .PHONY: audit
 audit:  ## grade the grader: wrong answers caught, right ones accepted, attacks repelled
 	$(call setup,instructor)
-	$(BIN)/python tests/grader/audit.py $(ARGS)
+	$(BIN)/python tests/grading/audit.py $(ARGS)
+
+.PHONY: map
+map:  ## draw images/rooms.svg: the rooms of course_lib, and which of them imports which
+	$(call setup)
+	$(BIN)/python tools/draw_map.py
 
 .PHONY: constraints
 constraints:  ## renew constraints.txt: the newest version of every package that fits together

@@ -25,10 +25,12 @@ from peers import DenoisingDiffusion, Diffusers
 from textbook import TextbookUNet
 from tqdm import tqdm
 
-from course_lib import data, evaluation, recipes
-from course_lib.optimizers import adamw
+from course_lib import data
+from course_lib.judging import evaluation, load_reference
 from course_lib.predictions import EPS
 from course_lib.schedules import linear
+from course_lib.training import recipes
+from course_lib.training.optimizers import adamw
 
 HERE = Path(__file__).parent
 GUIDANCES = (1.0, 1.3, 2.0)
@@ -125,7 +127,7 @@ def plot(report: dict, path: Path) -> None:
         best = [r["reports"][r["best_guidance"]] for r in runs]
         left.plot(minutes, [100 * r["reports"]["2"]["accuracy"] for r in runs], "o-", label=label)
         right.plot(minutes, [b["frechet"] for b in best], "o-")
-    floor = evaluation.reference().floor("frechet", 1000)
+    floor = load_reference().floor("frechet", 1000)
     right.axhline(floor, ls="--", c="0.5")
     right.annotate("real digits, n = 1000", (0.1, floor), (0, 3), textcoords="offset points")
     left.set(ylabel="accuracy at guidance 2, %", ylim=(0, 102))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from course_lib.grading import demo, grade, sandbox, session
+from course_lib.grading import demo, grade, sandbox, usage
 
 NAME, SOLUTIONS = "a1_toy_diffusion", Path(__file__).parents[1] / "solutions"
 
@@ -44,7 +44,7 @@ def main() -> None:
     def watch() -> None:
         nonlocal most
         while not done.wait(0.5):
-            most = max(most, session.usage(os.getpid()).memory)
+            most = max(most, usage.usage(os.getpid()).memory)
 
     with tempfile.TemporaryDirectory() as folder:
         submitted, stored = Path(folder, "submitted"), Path(folder, "results")

@@ -26,8 +26,9 @@ import typer
 from torch import Tensor
 from tqdm import tqdm
 
-from course_lib import data, evaluation, recipes, rivals
-from course_lib.training import Trainer
+from course_lib import data
+from course_lib.judging import evaluation
+from course_lib.training import Trainer, recipes, rivals
 
 HERE = Path(__file__).parent
 STEPS = 20

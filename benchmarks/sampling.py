@@ -21,7 +21,9 @@ import torch
 import typer
 from tqdm import tqdm
 
-from course_lib import checkpoints, evaluation, samplers, solvers, spacings
+from course_lib import samplers, solvers, spacings
+from course_lib.judging import evaluation
+from course_lib.training import checkpoints
 
 HERE = Path(__file__).parent
 FRESH = partial(samplers.ddim, eta=1.0, spacing=spacings.square_root)

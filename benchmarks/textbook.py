@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.models import Attention, Conditioning
+from course_lib.networks import Attention, Conditioning
 
 
 class Block(nn.Module):

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from course_lib.models import NO_LABEL
+from course_lib import NO_LABEL
 from course_lib.predictions import Estimate
 from course_lib.schedules import Schedule
 

@@ -101,14 +101,18 @@ class Schedule:
         alpha, sigma = self.at(t, x0)
         return alpha * x0 + sigma * eps
 
+    def check_steps(self, steps: int) -> None:
+        """Raise ValueError if ``steps``, a number of network evaluations, is outside 1…T."""
+        if not 1 <= steps <= self.T:
+            raise ValueError(f"steps must be between 1 and T = {self.T}, not {steps}.")
+
     def timesteps(self, steps: int) -> list[int]:
         """Return ``steps + 1`` times from T down to 0, as evenly spaced as whole numbers can be.
 
         Raises  ValueError if ``steps`` is outside 1…T
         See     Lin et al. 2023 (arXiv:2305.08891), "trailing" spacing: it starts at T itself
         """
-        if not 1 <= steps <= self.T:
-            raise ValueError(f"steps must be between 1 and T = {self.T}, not {steps}.")
+        self.check_steps(steps)
         return torch.linspace(self.T, 0, steps + 1, dtype=torch.float64).round().int().tolist()
 
 

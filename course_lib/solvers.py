@@ -73,8 +73,7 @@ def heun(
     Raises    ValueError if ``steps`` is outside 1…T
     See       Karras et al. 2022 (arXiv:2206.00364), Algorithm 1
     """
-    if not 1 <= steps <= schedule.T:
-        raise ValueError(f"steps must be between 1 and T = {schedule.T}, not {steps}.")
+    schedule.check_steps(steps)
     for t, s in pairwise(spacing(schedule, (steps + 1) // 2)):
         here = denoiser(x, t, y)
         x_s = _move(x, schedule, t, s, here)

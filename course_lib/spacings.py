@@ -17,7 +17,7 @@ def uniform(schedule: Schedule, steps: int) -> list[int]:
     some signal; notebook 05 measures what that costs.
     See  Song et al. 2021 (arXiv:2010.02502), Section 5, with t counted from 1
     """
-    _check(schedule, steps)
+    schedule.check_steps(steps)
     return [*range(1 + (steps - 1) * (schedule.T // steps), 0, -(schedule.T // steps)), 0]
 
 
@@ -47,7 +47,7 @@ def karras(
     rho      larger values put more stops at little noise
     See      Karras et al. 2022 (arXiv:2206.00364), Eq. 5 and Table 1
     """
-    _check(schedule, steps)
+    schedule.check_steps(steps)
     ratio = (schedule.sigma / schedule.alpha)[1:]  # of t = 1…T, rising, infinite where alpha is 0
     first, final = ratio.clamp(max=largest)[[-1, 0]] ** (1 / rho)
     wanted = torch.linspace(first, final, steps, dtype=torch.float64) ** rho
@@ -56,14 +56,9 @@ def karras(
 
 
 def _power(schedule: Schedule, steps: int, exponent: float) -> list[int]:
-    _check(schedule, steps)
+    schedule.check_steps(steps)
     u = torch.linspace(1, 0, steps + 1, dtype=torch.float64)
     return _distinct((schedule.T * u**exponent).round().int().tolist())
-
-
-def _check(schedule: Schedule, steps: int) -> None:
-    if not 1 <= steps <= schedule.T:
-        raise ValueError(f"steps must be between 1 and T = {schedule.T}, not {steps}.")
 
 
 def _distinct(times: list[int]) -> list[int]:

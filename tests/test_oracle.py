@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from course_lib import oracle, schedules
-from course_lib.models import NO_LABEL
+from course_lib import NO_LABEL, oracle, schedules
 from course_lib.predictions import EPS, Denoiser, V
 
 SCHEDULE = schedules.cosine()

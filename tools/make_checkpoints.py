@@ -20,8 +20,9 @@ from typing import Annotated
 
 import typer
 
-from course_lib import checkpoints, evaluation, samplers, spacings
-from course_lib.checkpoints import WEIGHTS
+from course_lib import WEIGHTS, samplers, spacings
+from course_lib.judging import evaluation
+from course_lib.training import checkpoints
 
 BUILD = Path(__file__).parent.parent / "build"
 TOLERANCE = {"accuracy": 0.04, "frechet": 0.3}

@@ -1,8 +1,11 @@
 """A grader that trusts nothing: students' code runs in a sandbox that holds no answer.
 
-The modules from the outside in: `cli` is the command line, `report` writes what people read,
-`grade` runs a class, `probes` holds what is asked and who judges it, `notebook` reads a
-submission, `session` talks to a sandbox, `sandbox` starts one, and `harness` is what runs inside.
-The grader itself knows nothing of diffusion: an assignment's questions and truths are all in
-``solutions/<name>/grading.py``.
+The modules from the outside in: `report` writes what people read and `export` what programs do,
+`grade` works through a class and `run` through one submission, which `notebook` has read. `probes`
+holds who judges the `calls` that are made and the `replies` to them. `session` talks to a
+sandbox, `sandbox` starts one, `usage` watches it, and `harness` is what runs inside.
+`results` are what is stored. `release` makes what students get, `demo` a class to try all this on.
+
+The grader itself knows nothing of diffusion: an assignment's questions are all in
+``solutions/<name>/grading.py``, and `truths` are those that several assignments share.
 """

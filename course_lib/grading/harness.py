@@ -1,8 +1,9 @@
 """The inside of the sandbox: run the student's cells, call the student's functions, send arrays.
 
-This file is started on its own, without the rest of the package. It shares its process with the
-student's code, so it holds no answer, and whoever reads what it sends must believe none of it.
-It takes one request at a time: a line of JSON, then arrays in safetensors' format.
+It stays one file, since it is mounted and started on its own, without the rest of the package. It
+shares its process with the student's code, so it holds no answer, and whoever reads what it sends
+must believe none of it. It takes one request at a time: a line of JSON, then arrays in
+safetensors' format.
 
     {"op": "cell", "source": …, "ours": …, "asks": …} run a cell, as a notebook would
     {"op": "call", "function": …, "args": […], …}     call a function, and send what it returns

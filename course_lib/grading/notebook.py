@@ -238,7 +238,7 @@ def _borrowed(cells: list[Cell]) -> Iterator[str]:
     for cell in cells:
         code = re.sub(r"#.*", "", cell.source)
         if cell.ours:
-            for names in re.findall(r"^from course_lib import (.+)$", code, re.M):
+            for names in re.findall(r"^from course_lib(?:\.checks)? import (.+)$", code, re.M):
                 given.update(name.split()[-1] for name in names.split(","))
             continue
         used = set(re.findall(r"\b(\w{1,40})\s?\.", code)) & given

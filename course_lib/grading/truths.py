@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from course_lib.grading.probes import Network
+from course_lib.grading.calls import Network
 
 Array = np.ndarray
 

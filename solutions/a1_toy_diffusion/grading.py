@@ -2,18 +2,8 @@
 
 import numpy as np
 
-from course_lib.grading.probes import (
-    Call,
-    Exercise,
-    Jump,
-    Network,
-    Probe,
-    Seed,
-    Step,
-    Walk,
-    close,
-    matches,
-)
+from course_lib.grading.calls import Call, Jump, Network, Seed, Step, Walk
+from course_lib.grading.probes import Exercise, Probe, close, matches
 from course_lib.grading.truths import forward, linear, network, normal, single, wrong_guides
 
 Array = np.ndarray

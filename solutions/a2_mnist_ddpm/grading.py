@@ -5,11 +5,12 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from course_lib import a2_checks
+from course_lib.checks import a2
 from course_lib.data import digits
-from course_lib.fidelity import nearest
-from course_lib.grading.probes import Call, Exercise, Network, Partial, Probe, close, matches
+from course_lib.grading.calls import Call, Network
+from course_lib.grading.probes import Exercise, Partial, Probe, close, matches
 from course_lib.grading.truths import forward, linear, normal, single
+from course_lib.judging.fidelity import nearest
 
 Array = np.ndarray
 Generator = np.random.Generator
@@ -438,8 +439,8 @@ def walks(rng: Generator):
 def trained(rng: Generator):
     """The noise in digits that nobody has seen, and two hundred images, twenty of them twice."""
     unseen = digits(seed=int(rng.integers(1, 2**31))).x_test[:60].double().numpy()
-    alpha_bar = linear(a2_checks.NOISE_STEPS)[1]
-    for t, most in a2_checks.HARDEST.items():
+    alpha_bar = linear(a2.NOISE_STEPS)[1]
+    for t, most in a2.HARDEST.items():
         eps, times = normal(rng, *unseen.shape), np.full(len(unseen), t)
         x_t = single(forward(unseen, times, eps, alpha_bar))
 
@@ -459,12 +460,12 @@ def trained(rng: Generator):
 
 
 def walks_back(starts: list[Array], alpha_bar: Array, drawn: list[Array]):
-    """Ask a network along DDIM's path, as ``a2_checks.draw`` does; ``drawn`` gets where it ends.
+    """Ask a network along DDIM's path, as ``a2.draw`` does; ``drawn`` gets where it ends.
 
     The walk is ours, and only the guesses are the student's, so that images that no network
     made cannot be handed in.
     """
-    times = np.linspace(len(alpha_bar) - 1, 0, a2_checks.STEPS + 1).round().astype(int)
+    times = np.linspace(len(alpha_bar) - 1, 0, a2.STEPS + 1).round().astype(int)
     signal, spread = alpha_bar**0.5, (1 - alpha_bar) ** 0.5
     for x in starts:
         for t, s in pairwise(times):
@@ -486,11 +487,11 @@ def judge_images(images: Array, again: Array) -> str | None:
     distance, _ = nearest(x, torch.cat([digits().x_train, digits().x_test]))
     if (distance < 0.5).double().mean() > 0.2:
         return Partial("The images are copies of the embedded ones.", 0.7)
-    found = a2_checks.quality(x)
-    if found >= a2_checks.FAIR:
-        return Partial(f"The Fréchet distance is {a2_checks.FAIR:g} or more.", 0.7)
-    if found >= a2_checks.GOOD:
-        return Partial(f"The Fréchet distance is {a2_checks.GOOD:g} or more.", 0.3)
+    found = a2.quality(x)
+    if found >= a2.FAIR:
+        return Partial(f"The Fréchet distance is {a2.FAIR:g} or more.", 0.7)
+    if found >= a2.GOOD:
+        return Partial(f"The Fréchet distance is {a2.GOOD:g} or more.", 0.3)
     return None
 
 

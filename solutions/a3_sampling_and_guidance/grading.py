@@ -4,7 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from course_lib.grading.probes import Call, Exercise, Move, Probe, Seed, close, matches
+from course_lib.grading.calls import Call, Move, Seed
+from course_lib.grading.probes import Exercise, Probe, close, matches
 from course_lib.grading.truths import linear, network, normal, single, wrong_guides
 
 Array = np.ndarray

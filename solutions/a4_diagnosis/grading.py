@@ -6,8 +6,9 @@ from functools import partial
 import numpy as np
 
 from course_lib import schedules
-from course_lib.a4_checks import Fault, T
-from course_lib.grading.probes import Call, Exercise, Network, Probe, matches
+from course_lib.checks.a4 import Fault, T
+from course_lib.grading.calls import Call, Network
+from course_lib.grading.probes import Exercise, Probe, matches
 from course_lib.grading.truths import normal, single
 
 Array = np.ndarray

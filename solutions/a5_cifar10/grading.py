@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 
-from course_lib import a5_checks
-from course_lib.grading.probes import Call, Exercise, Partial, Probe, close
+from course_lib.checks import a5
+from course_lib.grading.calls import Call
+from course_lib.grading.probes import Exercise, Partial, Probe, close
 
 Generator = np.random.Generator
 
@@ -39,21 +40,21 @@ def looks(rng: Generator):
 def lessons(rng: Generator):
     """A short training on drawn pictures, and the error on others of the same kind."""
     g = torch.Generator().manual_seed(int(rng.integers(2**31)))
-    x0, held = (a5_checks.pictures(n, a5_checks.SIZE, g) for n in (512, 256))
-    x_t, t, eps = (array.numpy() for array in a5_checks.noisy(held, g))
+    x0, held = (a5.pictures(n, a5.SIZE, g) for n in (512, 256))
+    x_t, t, eps = (array.numpy() for array in a5.noisy(held, g))
     t = t.astype(np.int64)
 
     def judge(outputs, seen):
         (guess,) = outputs
         error = ((guess - eps) ** 2).mean()
-        if error < a5_checks.GOOD:
+        if error < a5.GOOD:
             return None
-        if error < a5_checks.FAIR:
+        if error < a5.FAIR:
             return Partial("The error on held-out pictures is fair, and not yet good.", 0.5)
         if ((guess + eps) ** 2).mean() < error / 2:
             return "The network guesses the noise with the wrong sign after training."
-        alpha = a5_checks.SCHEDULE.alpha.numpy()[t].reshape(-1, 1, 1, 1)
-        sigma = a5_checks.SCHEDULE.sigma.numpy()[t].reshape(-1, 1, 1, 1)
+        alpha = a5.SCHEDULE.alpha.numpy()[t].reshape(-1, 1, 1, 1)
+        sigma = a5.SCHEDULE.sigma.numpy()[t].reshape(-1, 1, 1, 1)
         as_x0 = (x_t - alpha * guess) / sigma
         late = t > 500  # where a guess of x0 is known from one of the noise
         if ((as_x0 - eps)[late] ** 2).mean() < 0.5 < ((guess - eps)[late] ** 2).mean():

@@ -1,0 +1,42 @@
+"""The visible checks of assignment a4: of the loss by time, of a name, and of a mended program."""
+
+from collections.abc import Callable
+
+import torch
+
+from course_lib.checks.a4.clinic import Fault, Patient
+from course_lib.checks.hints import require, shaped
+
+
+def curve(loss_by_time: Callable) -> None:
+    """Check the loss by time on errors that anybody can average."""
+    t, error = torch.tensor([3, 1, 3, 2, 1, 3]), torch.tensor([4.0, 1.0, 6.0, 7.0, 3.0, 5.0])
+    found = shaped(loss_by_time(error, t, 3), (3,), "The loss by time, for T = 3")
+    require(found.argmax() == 1, "The largest error belongs to t = 2, the second entry.")
+    require(found[1] == 7, "t = 2 occurs once: its entry should be that error.")
+    require(found[0] == 2, "t = 1 occurs with the errors 1 and 3: its entry should be their mean.")
+    require(found[2] == 5, "t = 3 occurs three times: its entry should be the mean.")
+    print("✓ Every time has the mean of its own errors.")
+
+
+def named(name: Callable) -> None:
+    """Check that a diagnosis is one of the names; whether it is right is not known here."""
+    answer = name()
+    require(
+        isinstance(answer, Fault),
+        "Return one of the names of the list, such as Fault.UNIFORM_NOISE.",
+    )
+    print("✓ That is a name of the list. Whether it is the right one, the grader knows.")
+
+
+def discharge(patient: Patient, *functions: Callable) -> None:
+    """Run a mended program, and look whether its symptoms are gone.
+
+    patient    as it came in
+    functions  those of the program, in the same order, as they are now
+    Raises     NotImplementedError  if none of them has changed
+               AssertionError       if there is still something to be seen
+    """
+    if all(new is old for new, old in zip(functions, patient.functions(), strict=True)):
+        raise NotImplementedError("The program is as it came in.")
+    print(f"✓ Well again: {type(patient)(*functions).check()}.")

@@ -1,0 +1,105 @@
+"""Checks of the notebooks: each says "✓ …" or raises with a hint at what may be wrong."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.judging import sliced_distance
+
+
+def claim(sentence: str, holds: bool | Tensor) -> None:
+    """Print a sentence of the text if it is true, and stop the notebook if it is not.
+
+    Raises  AssertionError with the sentence
+    """
+    if not bool(holds):
+        raise AssertionError(f"This is not what happened here: {sentence}")
+    print(f"✓ {sentence}")
+
+
+def shape(x: Tensor, expected: Sequence[int], name: str = "it") -> None:
+    """Check the shape of a tensor, and that it is finite.
+
+    Raises  AssertionError with a hint
+    """
+    if tuple(x.shape) != tuple(expected):
+        hint = ""
+        if sorted(x.shape) == sorted(expected):
+            hint = " The sizes are right, but in another order."
+        elif x.numel() == torch.Size(expected).numel():
+            hint = " The number of entries is right: a reshape or an unsqueeze is missing."
+        raise AssertionError(
+            f"{name} should have shape {tuple(expected)}, but has {tuple(x.shape)}.{hint}"
+        )
+    if not x.isfinite().all():
+        raise AssertionError(f"{name} holds values that are not finite: look for x / 0 or log(0).")
+    print(f"✓ {name} has shape {tuple(expected)}.")
+
+
+def same(yours: Tensor, expected: Tensor, name: str = "your result") -> None:
+    """Compare a learner's tensor with the package's, and guess at the mistake if they differ.
+
+    Raises  AssertionError with a hint
+    """
+    if yours.shape != expected.shape:
+        shape(yours, expected.shape, name)
+    yours, expected = yours.double(), expected.double()
+    close = {"rtol": 1e-4, "atol": 1e-4}
+    if torch.allclose(yours, expected, **close):
+        print(f"✓ {name} agrees with course_lib.")
+        return
+    guesses = (
+        ("It is the negative: look at the signs.", -yours),
+        ("It is the square: a square root is missing.", yours.clamp(min=0).sqrt()),
+        ("It is the square root: one root too many.", yours.square()),
+        ("It is 1 minus the answer: signal and noise are swapped.", 1 - yours),
+    )
+    for hint, changed in guesses:
+        if torch.allclose(changed, expected, **close):
+            raise AssertionError(f"{name} is not right yet. {hint}")
+    if yours.ndim and len(yours) > 1:
+        if torch.allclose(yours[1:], expected[:-1], **close):
+            raise AssertionError(f"{name} is not right yet. It is late by one entry.")
+        if torch.allclose(yours[:-1], expected[1:], **close):
+            raise AssertionError(f"{name} is not right yet. It is early by one entry.")
+    off = (yours - expected).abs().max().item()
+    raise AssertionError(f"{name} is not right yet: the largest difference is {off:.3g}.")
+
+
+def same_distribution(a: Tensor, b: Tensor, rounds: int = 200) -> None:
+    """Check that two clouds of points (N, 2) could be draws from one distribution.
+
+    The points are mixed up and dealt out anew ``rounds`` times. If the two clouds are farther
+    apart than every one of these random pairs, they are called different.
+    Raises  AssertionError that tells the distances
+    See     Good 2005, "Permutation, Parametric and Bootstrap Tests of Hypotheses", Chapter 3
+    """
+    generator = torch.Generator().manual_seed(0)
+    found, both = sliced_distance(a, b, directions=8), torch.cat([a, b])
+    mixed = []
+    for _ in range(rounds):
+        deal = both[torch.randperm(len(both), generator=generator)]
+        mixed.append(sliced_distance(deal[: len(a)], deal[len(a) :], directions=8))
+    if found > max(mixed):
+        raise AssertionError(
+            f"The two clouds differ: they are {found:.3f} apart, while {rounds} random deals of "
+            f"the same points were at most {max(mixed):.3f} apart."
+        )
+    print("✓ The two clouds could be draws from one distribution.")
+
+
+def learns(model: nn.Module, x: Tensor, *rest: Tensor) -> None:
+    """Check that every parameter of a network gets a gradient from its output.
+
+    x, rest  arguments of one call
+    Raises   AssertionError that names the parameters without a gradient, such as those of a time
+             embedding that is computed and never used
+    """
+    model.zero_grad()
+    model(x, *rest).square().sum().backward()
+    dead = [name for name, p in model.named_parameters() if p.grad is None]
+    model.zero_grad()
+    if dead:
+        raise AssertionError(f"These parameters never reach the output: {', '.join(dead)}.")
+    print("✓ Every parameter takes part in the output.")

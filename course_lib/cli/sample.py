@@ -1,0 +1,189 @@
+"""``course sample`` and ``course evaluate``: draw samples from a trained model, and judge them."""
+
+import json
+from collections.abc import Callable, Iterator
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import matplotlib
+import numpy as np
+import torch
+import typer
+from tqdm import tqdm
+
+from course_lib import samplers, showing, solvers, spacings
+from course_lib.cli.errors import fail
+from course_lib.judging import evaluation
+from course_lib.predictions import Denoiser
+from course_lib.schedules import Schedule
+from course_lib.training import checkpoints, recipes
+
+app = typer.Typer()
+SAMPLERS = {
+    function.__name__.replace("_", "-"): function
+    for function in (samplers.ddim, samplers.ddpm, solvers.heun, solvers.dpm_solver, solvers.euler)
+}
+SPACINGS = {
+    "even": Schedule.timesteps,
+    "uniform": spacings.uniform,
+    "quadratic": spacings.quadratic,
+    "square-root": spacings.square_root,
+    "karras": spacings.karras,
+}
+Sampler = Enum("Sampler", {name: name for name in SAMPLERS}, type=str)
+Spacing = Enum("Spacing", {name: name for name in SPACINGS}, type=str)
+
+CHECKPOINT = typer.Option(help="A file that `course train` has written, or 'mnist'.")
+GUIDANCE = typer.Option(help="1 is plain conditional; 2 follows the label more closely.")
+STEPS = typer.Option(min=1, help="Network evaluations per sample.")
+SAMPLER = typer.Option(help="How to get from noise to data.")
+ETA = typer.Option(
+    min=0,
+    max=1,
+    help="For ddim, fresh noise in every step: 0 is none, 1 is as much as DDPM adds. It corrects "
+    "what the network got wrong before; the card of `mnist` holds figures for both.",
+)
+SPACING = typer.Option(
+    help="Where to stop on the way: evenly in t, or more often at much noise (square-root) or at "
+    "little (quadratic, karras); uniform is even, but begins below T. "
+    "[default: square-root with fresh noise, even without]",
+    show_default=False,
+)
+
+
+@app.command()
+def sample(
+    checkpoint: Annotated[str, CHECKPOINT],
+    labels: Annotated[
+        str | None, typer.Option(help="One digit per column, such as 0123456789.")
+    ] = None,
+    guidance: Annotated[float, GUIDANCE] = 2.0,
+    steps: Annotated[int, STEPS] = 20,
+    sampler: Annotated[Sampler, SAMPLER] = Sampler.ddim,
+    eta: Annotated[float, ETA] = 1.0,
+    spacing: Annotated[Spacing | None, SPACING] = None,
+    n: Annotated[
+        int | None, typer.Option("-n", "--n", min=1, help="Samples [default: 8 of each label].")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the starting noise.")] = 0,
+    out: Annotated[
+        Path,
+        typer.Option(help="Picture (PNG, PDF or SVG), or arrays x and y (NPZ) to write."),
+    ] = Path("grid.png"),
+) -> None:
+    """Draw samples from a checkpoint: as a grid of digits, a cloud of points, or as arrays.
+
+    An NPZ file holds x, (n, 1, 28, 28) in [-1, 1] or (n, 2), and y, the n labels asked for. If
+    --labels is left out, these are drawn as often as MNIST shows each digit, so that x can be
+    compared with real images: they are the digits that `course evaluate` judges.
+
+    Example: course sample --checkpoint mnist --labels 0123456789 --guidance 2
+
+    Example: course sample --checkpoint mnist -n 10000 --guidance 1.3 --out samples.npz
+    """
+    matplotlib.use("Agg")  # a command line has no window to draw in
+    recipe, denoiser = load(checkpoint)
+    classes = recipe.num_classes
+    if labels is not None and classes is None:
+        raise fail(f"the {recipe.name} model knows no labels: leave --labels out.")
+    wanted = labels or "".join(str(k) for k in range(classes or 1))
+    if classes and not (wanted.isdecimal() and all(int(k) < classes for k in wanted)):
+        raise fail(f"--labels must be digits from 0 to {classes - 1}, not '{labels}'.")
+    points = len(recipe.sample) == 1
+    n = n or (2000 if points else 8) * len(wanted)
+    if labels is None and recipe.sample == (1, 28, 28) and out.suffix == ".npz":
+        y = evaluation.draw_labels(n, seed)
+    else:
+        y = torch.tensor([int(k) for k in wanted]).repeat(-(-n // len(wanted)))[:n]
+
+    size = n if points else evaluation.BATCH
+    parts = evaluation.generate(
+        denoiser,
+        y if classes else None,
+        (n, *recipe.sample),
+        guidance=guidance,
+        steps=steps,
+        sampler=walker(sampler, eta, spacing),
+        seed=seed,
+    )
+    try:
+        x = torch.cat(list(tqdm(parts, total=-(-n // size), unit="batch")))
+    except ValueError as error:
+        raise fail(error) from error
+    try:
+        if out.suffix == ".npz":
+            np.savez_compressed(out, x=x.numpy(), **({"y": y.numpy()} if classes else {}))
+        else:
+            if points:
+                figure = showing.points([x], [f"{n} samples"], y if classes else None, size=5)
+            else:
+                figure = showing.images(x, columns=len(wanted))
+            figure.savefig(out, dpi=150)
+    except (OSError, ValueError) as error:
+        raise fail(f"{out} could not be written: {error}") from error
+    typer.echo(f"Saved {out}.")
+
+
+@app.command()
+def evaluate(
+    checkpoint: Annotated[str, CHECKPOINT] = "mnist",
+    n: Annotated[
+        int, typer.Option("-n", "--n", min=100, max=10_000, help="Digits to generate.")
+    ] = 1000,
+    guidance: Annotated[float, GUIDANCE] = 1.0,
+    steps: Annotated[int, STEPS] = 20,
+    sampler: Annotated[Sampler, SAMPLER] = Sampler.ddim,
+    eta: Annotated[float, ETA] = 1.0,
+    spacing: Annotated[Spacing | None, SPACING] = None,
+    seed: Annotated[int, typer.Option(help="Of the starting noise.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
+) -> None:
+    """Generate digits and judge them, beside what as many real digits score. Needs no data set.
+
+    Accuracy is the share that an independent classifier reads as the digit asked for. Distances
+    are measured between its features; a smaller n makes a Fréchet distance larger.
+
+    Example: course evaluate --checkpoint mnist --n 10000 --guidance 1.3 --json
+    """
+    recipe, denoiser = load(checkpoint)
+    if recipe.sample != (1, 28, 28):
+        raise fail(f"the judge reads digits, not samples of the {recipe.name} model.")
+    bar = partial(tqdm, total=-(-n // evaluation.BATCH), unit="batch", disable=None)
+    try:
+        report = evaluation.evaluate(
+            denoiser,
+            n,
+            guidance=guidance,
+            steps=steps,
+            sampler=walker(sampler, eta, spacing),
+            seed=seed,
+            progress=bar,
+        )
+    except ValueError as error:
+        raise fail(error) from error
+    typer.echo(json.dumps(report.as_dict(), indent=1) if as_json else report)
+
+
+def walker(
+    sampler: Sampler, eta: float, spacing: Spacing | None
+) -> Callable[..., Iterator[samplers.Step]]:
+    """Return the sampler of a name, with what was asked for, or what goes well with it."""
+    options: dict[str, object] = {"eta": eta} if sampler is Sampler.ddim else {}
+    if spacing is None:
+        fresh = sampler is Sampler.ddpm or (sampler is Sampler.ddim and eta > 0)
+        spacing = Spacing("square-root" if fresh else "even")
+    if spacing.value != "even":  # which is every sampler's own
+        options["spacing"] = SPACINGS[spacing.value]
+    walk = SAMPLERS[sampler.value]
+    return partial(walk, **options) if options else walk
+
+
+def load(checkpoint: str) -> tuple[recipes.Recipe, Denoiser]:
+    """Return a trained model and the recipe that it was trained by, or stop with a sentence."""
+    try:
+        denoiser = checkpoints.load(checkpoint)
+        return recipes.RECIPES[checkpoints.about(checkpoint)["recipe"]], denoiser
+    except (OSError, checkpoints.CheckpointError) as error:
+        raise fail(error) from error

@@ -1,0 +1,38 @@
+"""What models are trained on: points in the plane, and images of digits.
+
+`shapes` draws clouds of points; `images` loads MNIST, or its stand-in where there is none, and
+`download` fetches it.
+"""
+
+from course_lib.data.images import DataUnavailable, ImageData, data_dir, digits, load_images, mnist
+from course_lib.data.shapes import (
+    SHAPES,
+    Shape,
+    checkerboard,
+    circle,
+    gaussians,
+    heart,
+    labelled,
+    moons,
+    spiral,
+    star,
+)
+
+__all__ = [
+    "SHAPES",
+    "DataUnavailable",
+    "ImageData",
+    "Shape",
+    "checkerboard",
+    "circle",
+    "data_dir",
+    "digits",
+    "gaussians",
+    "heart",
+    "labelled",
+    "load_images",
+    "mnist",
+    "moons",
+    "spiral",
+    "star",
+]

@@ -1,0 +1,135 @@
+"""What is asked of a student's functions, and how it is written for the harness.
+
+An argument may be a stand-in with known weights: a network, a step, a sampler. The harness builds
+it, too, so that what a right function returns is known to the last digit.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network with known weights, which the harness can build too: x @ mix + t time + labels[y].
+
+    mix     (D, D)
+    time    (D,)
+    labels  (K + 1, D); the last row stands for "no label"
+    """
+
+    mix: Array
+    time: Array
+    labels: Array
+
+    def __call__(self, x: Array, t: Array | int, y: Array | int = -1) -> Array:
+        t, y = np.broadcast_to(t, len(x)), np.broadcast_to(y, len(x))
+        return x @ self.mix + t[:, None] * self.time + self.labels[y % len(self.labels)]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A reverse step with known weights: keep[t] x + pull[t] eps + stir[t] z; tables (T + 1,)."""
+
+    keep: Array
+    pull: Array
+    stir: Array
+
+    def __call__(self, x: Array, eps: Array, t: int, z: Array) -> Array:
+        return self.keep[t] * x + self.pull[t] * eps + self.stir[t] * z
+
+
+@dataclass(frozen=True)
+class Move(Step):
+    """A step between any two times: keep[t] x + pull[s] eps + stir[t] z; tables (T + 1,)."""
+
+    def __call__(self, x: Array, eps: Array, t: int, s: int, z: Array) -> Array:
+        return self.keep[t] * x + self.pull[s] * eps + self.stir[t] * z
+
+
+@dataclass(frozen=True)
+class Jump:
+    """A jump to the time t with known weights: keep[t] x0 + stir[t] eps; tables (T + 1,)."""
+
+    keep: Array
+    stir: Array
+
+    def __call__(self, x0: Array, t: Array, eps: Array, alpha_bar: Array) -> Array:
+        keep, stir = (table[t].reshape(-1, *[1] * (x0.ndim - 1)) for table in vars(self).values())
+        return keep * x0 + stir * eps
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A sampler that asks the network at some times: x + pull[t] model(x, t); no step, no noise.
+
+    pull  (T + 1,); times are asked from T down, and those with a pull of 0 left out
+    """
+
+    pull: Array
+
+    def __call__(self, model, step, x: Array, noise: Array) -> Array:
+        for t in range(len(self.pull) - 1, 0, -1):
+            x = x + self.pull[t] * model(x, np.full(len(x), t)) if self.pull[t] else x
+        return x
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A ``torch.Generator`` with this seed."""
+
+    seed: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a student's function.
+
+    function  its name
+    args      arrays, numbers, lists of numbers, None, Network, Step, Move, Seed, Jump or Walk
+    shapes    the shape of each array that must come back
+    optional  whether the call may fail; the judge then gets None for each array
+    instead   stand-ins for other functions of the student's while the call lasts, by name, so
+              that a fault of theirs is not counted twice
+    """
+
+    function: str
+    args: Sequence[object]
+    shapes: Sequence[tuple[int, ...]]
+    optional: bool = False
+    instead: Mapping[str, object] = field(default_factory=dict)
+
+    def request(self, seed: int) -> tuple[dict, dict[str, Array]]:
+        """Write the call as the harness reads it: a header and arrays."""
+        arrays: dict[str, Array] = {}
+
+        def keep(value: object) -> str:
+            key = str(len(arrays))
+            value = np.asarray(value)
+            arrays[key] = np.ascontiguousarray(
+                value, dtype=np.float32 if value.dtype.kind == "f" else np.int64
+            )
+            return key
+
+        def describe(argument: object) -> object:
+            if isinstance(argument, np.ndarray):
+                return {"array": keep(argument)}
+            if isinstance(argument, (Network, Step, Jump, Walk)):
+                parts = {name: keep(value) for name, value in vars(argument).items()}
+                return {type(argument).__name__.lower(): parts}
+            if isinstance(argument, Seed):
+                return {"generator": argument.seed}
+            return argument
+
+        header = {
+            "op": "call",
+            "function": self.function,
+            "args": [describe(argument) for argument in self.args],
+            "instead": {name: describe(stand_in) for name, stand_in in self.instead.items()},
+            "outputs": len(self.shapes),
+            "seed": seed,
+        }
+        return header, arrays

@@ -1,0 +1,121 @@
+"""Sliders over pictures that were drawn beforehand, so that the picture follows the hand.
+
+Slider and picture are joined in the browser, not in Python: dragging stays smooth, goes on
+working when the kernel is gone, and survives in an HTML export of the notebook. The one exception
+is ``live``, whose pictures are computed when they are asked for.
+"""
+
+import io
+from collections.abc import Callable, Sequence
+
+import ipywidgets
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from course_lib.samplers import Step
+
+
+def png(figure: Figure, dpi: int = 72) -> bytes:
+    """Turn a figure into a PNG picture, and close it."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+def _stack(children: Sequence[ipywidgets.Widget]) -> ipywidgets.Stack:
+    """Lay widgets on top of each other, the first one visible."""
+    return ipywidgets.Stack(children=list(children), selected_index=0)
+
+
+def _images(frames: Sequence[bytes]) -> ipywidgets.Stack:
+    return _stack([ipywidgets.Image(value=f, format="png") for f in frames])
+
+
+def _slider(count: int, description: str) -> ipywidgets.IntSlider:
+    """A slider without a number of its own: the title of each picture says more."""
+    return ipywidgets.IntSlider(
+        min=0,
+        max=count - 1,
+        description=description,
+        readout=False,
+        layout=ipywidgets.Layout(width="420px"),
+        style={"description_width": "initial"},
+    )
+
+
+def scrubber(frames: Sequence[bytes], description: str = "step") -> ipywidgets.VBox:
+    """Put a slider and a play button over a sequence of pictures.
+
+    frames       PNG pictures, in order
+    description  text beside the slider
+    Raises       ValueError if there are no frames
+    """
+    if not frames:
+        raise ValueError("There are no frames to show: a sampler can be listed only once.")
+    stack, slider = _images(frames), _slider(len(frames), description)
+    play = ipywidgets.Play(min=0, max=len(frames) - 1, interval=100)
+    ipywidgets.jslink((play, "value"), (slider, "value"))
+    ipywidgets.jslink((slider, "value"), (stack, "selected_index"))
+    return ipywidgets.VBox([ipywidgets.HBox([play, slider]), stack])
+
+
+def scrub(
+    steps: Sequence[Step], draw: Callable[[Step], Figure], *, frames: int = 40
+) -> ipywidgets.VBox:
+    """Put a slider over the steps of a sampler.
+
+    steps   what a sampler yielded, in order
+    draw    function from a step to a figure, such as ``showing.step``
+    frames  number of pictures; of longer trajectories, evenly spaced steps are drawn
+    """
+    count = min(frames, len(steps))
+    chosen = [round(i * (len(steps) - 1) / max(1, count - 1)) for i in range(count)]
+    return scrubber([png(draw(steps[i])) for i in chosen], "from noise to data")
+
+
+def explorer(
+    rows: Sequence[Sequence[bytes]], description: str, inner: str = "from noise to data"
+) -> ipywidgets.VBox:
+    """Put two sliders over a table of pictures: one chooses the row, one moves along it.
+
+    rows         equally long sequences of PNG pictures
+    description  text beside the slider that chooses the row
+    inner        text beside the other
+    Raises       ValueError if the rows are not equally long
+    """
+    if len({len(row) for row in rows}) != 1:
+        raise ValueError("Every row needs the same number of pictures.")
+    stacks = [_images(row) for row in rows]
+    outer_stack = _stack(stacks)
+    outer, along = _slider(len(rows), description), _slider(len(rows[0]), inner)
+    ipywidgets.jslink((outer, "value"), (outer_stack, "selected_index"))
+    for stack in stacks:
+        ipywidgets.jslink((along, "value"), (stack, "selected_index"))
+    return ipywidgets.VBox([outer, along, outer_stack])
+
+
+def live(
+    draw: Callable[[float], Figure], values: Sequence[float], description: str
+) -> ipywidgets.VBox:
+    """Put a slider over a picture that is computed anew each time the slider is let go.
+
+    draw         function from a value to a figure; the hand waits for it, so half a second is
+                 the most that it should take
+    values       what the slider chooses from, in order; the first is drawn at once
+    description  text beside the slider
+    Raises       ValueError if there are no values
+
+    It needs a running kernel: in an exported page the picture stays what it was.
+    """
+    if not values:
+        raise ValueError("There are no values to choose from.")
+    image = ipywidgets.Image(value=png(draw(values[0])), format="png")
+    slider = _slider(len(values), description)
+    slider.continuous_update = False  # one picture for a move, not one for every place passed
+
+    def redraw(change: dict) -> None:
+        image.value = png(draw(values[change["new"]]))
+
+    slider.observe(redraw, names="value")
+    return ipywidgets.VBox([slider, image])

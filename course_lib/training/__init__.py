@@ -1,0 +1,33 @@
+"""Training: from data and a network to a denoiser, kept in a file.
+
+Read `objective` first (what a network is trained to do), then `loop` and `trainer`. `optimizers`
+make the steps, `recipes` hold the settings that work, and `checkpoints` are files of what was
+trained. `rivals` are a GAN and a VAE, trained in the same loop to be compared with diffusion.
+"""
+
+from course_lib.training.checkpoints import about, card, load, load_denoiser, resume, save, shipped
+from course_lib.training.loop import Record, ema
+from course_lib.training.objective import diffusion_loss, drop_labels, stratified_times
+from course_lib.training.optimizers import adamw, muon
+from course_lib.training.rivals import GAN, VAE
+from course_lib.training.trainer import Trainer
+
+__all__ = [
+    "GAN",
+    "VAE",
+    "Record",
+    "Trainer",
+    "about",
+    "adamw",
+    "card",
+    "diffusion_loss",
+    "drop_labels",
+    "ema",
+    "load",
+    "load_denoiser",
+    "muon",
+    "resume",
+    "save",
+    "shipped",
+    "stratified_times",
+]

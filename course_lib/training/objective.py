@@ -1,0 +1,49 @@
+"""What a network is trained to do: the times and labels it is asked with, and its error."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_lib import NO_LABEL
+from course_lib.predictions import Prediction
+from course_lib.schedules import Schedule
+
+
+def stratified_times(batch: int, T: int, generator: torch.Generator | None = None) -> Tensor:
+    """Draw one t from each of ``batch`` equal slices of 1…T: (batch,) integers, evenly spread.
+
+    Each t on its own is uniform, but a batch never misses a stretch of times by bad luck, which
+    makes the loss less noisy at no cost.
+    See  Kingma et al. 2021 (arXiv:2107.00630), Appendix I.1
+    """
+    u = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
+    return (u * T).long().clamp(max=T - 1) + 1
+
+
+def drop_labels(y: Tensor, share: float, generator: torch.Generator | None = None) -> Tensor:
+    """Replace each label, on its own, by NO_LABEL with probability ``share``.
+
+    See  Ho & Salimans 2022 (arXiv:2207.12598), Algorithm 1
+    """
+    dropped = torch.rand(y.shape, generator=generator) < share
+    return y.masked_fill(dropped, NO_LABEL)
+
+
+def diffusion_loss(
+    model: nn.Module,
+    schedule: Schedule,
+    prediction: Prediction,
+    x0: Tensor,
+    t: Tensor,
+    eps: Tensor,
+    y: Tensor | None = None,
+) -> Tensor:
+    """Return each sample's mean squared error, (B,), for given times t (B,) and noise eps.
+
+    See  Ho et al. 2020 (arXiv:2006.11239), Algorithm 1 and Eq. 14
+    """
+    alpha, sigma = schedule.at(t, x0)
+    x_t = alpha * x0 + sigma * eps
+    target = prediction.target(x0, eps, alpha, sigma)
+    output = model(x_t, t, y).float()  # mixed precision ends here: errors are small numbers
+    return F.mse_loss(output, target, reduction="none").flatten(1).mean(1)

@@ -1,0 +1,131 @@
+"""The recommended setting for each data set of the course: what to train, on what, and how."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from course_lib import data, networks, schedules
+from course_lib.predictions import Prediction, V
+from course_lib.schedules import Schedule
+from course_lib.training.optimizers import adamw, muon
+from course_lib.training.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model, its schedule and its data, and the settings that train it well.
+
+    name        what the command line calls it
+    load        function that returns the data, x0 (N, *D) and y (N,) or None
+    model       function that builds the network, with fresh weights
+    schedule    function that builds the noise schedule
+    prediction  what the network outputs
+    minutes     a training time that gives good samples on two CPU cores
+    sample      shape of one sample, (*D)
+    num_classes number of labels, or None
+    settings    further arguments of ``Trainer``
+    """
+
+    name: str
+    load: Callable[[], tuple[Tensor, Tensor | None]]
+    model: Callable[[], nn.Module]
+    schedule: Callable[[], Schedule]
+    prediction: Prediction
+    minutes: float
+    sample: tuple[int, ...]
+    num_classes: int | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def trainer(
+        self, *, steps: int | None = None, minutes: float | None = None, seed: int = 0
+    ) -> Trainer:
+        """Return a Trainer for this recipe; ``seed`` also decides the initial weights.
+
+        steps, minutes  length of the run; the recipe's own minutes if neither is given
+        """
+        x0, y = self.load()
+        if steps is None and minutes is None:
+            minutes = self.minutes
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = self.model()
+        return Trainer(
+            model,
+            self.schedule(),
+            self.prediction,
+            x0,
+            y,
+            steps=steps,
+            minutes=minutes,
+            seed=seed,
+            **self.settings,
+        )
+
+
+def _spiral() -> tuple[Tensor, None]:
+    return data.spiral(20_000, generator=torch.Generator().manual_seed(0)), None
+
+
+def _shapes() -> tuple[Tensor, Tensor]:
+    return data.labelled(20_000, generator=torch.Generator().manual_seed(0))
+
+
+def _mnist() -> tuple[Tensor, Tensor]:
+    digits = data.load_images()
+    return digits.x_train, digits.y_train
+
+
+def _unet(width: int) -> Callable[[], nn.Module]:
+    return partial(networks.UNet, image_size=28, channels=1, width=width, num_classes=10)
+
+
+SPIRAL = Recipe(
+    "spiral",
+    _spiral,
+    networks.PointMLP,
+    schedules.cosine,
+    V,
+    minutes=0.5,
+    sample=(2,),
+    settings={"batch_size": 512, "optimizer": partial(adamw, lr=3e-3)},
+)
+SHAPES = Recipe(
+    "shapes",
+    _shapes,
+    lambda: networks.PointMLP(num_classes=len(data.SHAPES)),
+    schedules.cosine,
+    V,
+    minutes=1.0,
+    sample=(2,),
+    num_classes=len(data.SHAPES),
+    settings={"batch_size": 512, "optimizer": partial(adamw, lr=3e-3)},
+)
+MNIST = Recipe(
+    "mnist",
+    _mnist,
+    _unet(48),
+    schedules.cosine,
+    V,
+    minutes=5.0,
+    sample=(1, 28, 28),
+    num_classes=10,
+    settings={"optimizer": muon},
+)
+MNIST_SMALL = replace(MNIST, name="mnist-small", model=_unet(32), minutes=1.0)
+MNIST_LARGE = replace(MNIST, name="mnist-large", model=_unet(64), minutes=60.0)
+"""A wider network learns more from an image and sees fewer of them in a minute: of these three,
+each is the best in its own time."""
+
+TWINS = tuple(
+    replace(MNIST, name=f"twin-{schedule.__name__}", model=_unet(24), schedule=schedule, minutes=2)
+    for schedule in (schedules.linear, schedules.cosine, schedules.quadratic)
+)
+"""Three small models that differ in nothing but their noise schedule."""
+
+RECIPES = {
+    recipe.name: recipe for recipe in (SPIRAL, SHAPES, MNIST, MNIST_SMALL, MNIST_LARGE, *TWINS)
+}

@@ -1,0 +1,191 @@
+"""The command line, from training to a picture, and its one-sentence errors."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from course_lib import cli, training
+from course_lib.judging import evaluation
+from course_lib.training import checkpoints
+
+run = CliRunner().invoke
+
+
+def course(*arguments):
+    return run(cli.app, [str(a) for a in arguments])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cli") / "shapes.safetensors"
+    result = course("train", "shapes", "--steps", 30, "--out", path)
+    assert result.exit_code == 0, result.output
+    return path
+
+
+def test_help_teaches():
+    for words in ([], ["train"], ["sample"], ["evaluate"]):
+        text = re.sub(r"\x1b\[[0-9;]*m", "", course(*words, "--help").output)
+        assert "train" in text.lower() and len(text) > 300
+    assert "Example:" in course("sample", "--help").output
+
+
+def test_training_says_what_it_did(trained):
+    _, about = checkpoints.read(trained)
+    assert about["recipe"] == "shapes" and about["step"] == 30
+
+
+def test_samples_become_a_picture(trained, tmp_path):
+    out = tmp_path / "cloud.png"
+    result = course(
+        "sample",
+        "--checkpoint",
+        trained,
+        "--labels",
+        "02",
+        "--steps",
+        5,
+        "--out",
+        out,
+    )
+    assert result.exit_code == 0, result.output
+    assert np.array(Image.open(out)).std() > 5
+
+
+def test_one_seed_one_picture(trained, tmp_path):
+    pictures = []
+    for i, seed in enumerate((1, 1, 2)):
+        out = tmp_path / f"{i}.png"
+        course(
+            "sample",
+            "--checkpoint",
+            trained,
+            "--steps",
+            3,
+            "-n",
+            400,
+            "--seed",
+            seed,
+            "--out",
+            out,
+        )
+        pictures.append(np.array(Image.open(out)))
+    assert np.array_equal(pictures[0], pictures[1])
+    assert not np.array_equal(pictures[0], pictures[2])
+
+
+def test_a_grid_of_images(tmp_path, monkeypatch):
+    from course_lib import networks
+    from course_lib.training import recipes
+
+    small = replace(recipes.MNIST, model=lambda: networks.UNet(width=8, num_classes=10))
+    monkeypatch.setitem(recipes.RECIPES, "mnist", small)
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    monkeypatch.setattr("course_lib.data.images.mnist", _no_mnist)
+    path, out = tmp_path / "m.safetensors", tmp_path / "grid.png"
+    result = course("train", "mnist", "--steps", 2, "--out", path)
+    assert result.exit_code == 0, result.output
+    result = course("sample", "--checkpoint", path, "-n", 20, "--steps", 2, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert np.array(Image.open(out)).std() > 5
+    out = tmp_path / "arrays.npz"
+    for sampler in ("ddim", "ddpm", "heun", "dpm-solver", "euler"):
+        options = ("--sampler", sampler, "--labels", "37", "-n", 5, "--steps", 2, "--out", out)
+        result = course("sample", "--checkpoint", path, *options)
+        assert result.exit_code == 0, result.output
+        arrays = np.load(out)
+        assert arrays["x"].shape == (5, 1, 28, 28) and arrays["y"].tolist() == [3, 7, 3, 7, 3]
+        assert arrays["x"].dtype == np.float32 and np.abs(arrays["x"]).max() <= 1
+    options = ("--checkpoint", path, "-n", 100, "--steps", 1, "--guidance", 1)
+    report = course("evaluate", *options, "--json")
+    assert report.exit_code == 0, report.output
+    figures = json.loads(report.stdout)
+    assert course("sample", *options, "--out", out).exit_code == 0
+    x, y = (torch.from_numpy(np.load(out)[name]) for name in "xy")
+    assert torch.equal(y, evaluation.draw_labels(100))
+    assert evaluation.judge_samples(x, y)["frechet"] == figures["frechet"]  # the same digits
+    assert figures["n"] == 100 and figures["steps"] == 1 and figures["guidance"] == 1
+    assert figures["frechet"] > 5 * figures["floor"]["frechet"]
+    few = ("evaluate", "--checkpoint", path, "-n", 100, "--steps", 1)
+    for options, name in (
+        ((), "ddim(eta=1.0, spacing=square_root)"),
+        (("--eta", 0.5, "--spacing", "even"), "ddim(eta=0.5)"),
+        (("--eta", 0), "ddim(eta=0.0)"),
+        (("--sampler", "ddpm"), "ddpm(spacing=square_root)"),
+        (("--sampler", "heun"), "heun"),
+        (("--sampler", "heun", "--spacing", "karras"), "heun(spacing=karras)"),
+    ):
+        assert f"100 digits by {name}, 1 steps" in course(*few, *options).stdout
+
+
+def test_only_digits_are_judged(trained):
+    result = course("evaluate", "--checkpoint", trained)
+    assert result.exit_code == 2 and "the judge reads digits" in result.output
+
+
+def _no_mnist(*_, **__):
+    from course_lib import data
+
+    raise data.DataUnavailable("no network here.")
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["--labels", "07"], "digits from 0 to 3, not '07'"),
+        (["--labels", "x"], "digits from 0 to 3"),
+        (["--steps", 2000], "steps must be between 1 and T = 1000"),
+        (["--out", "/no/such/folder/a.png"], "could not be written"),
+        (["--out", "a.nonsense"], "could not be written"),
+    ],
+)
+def test_bad_input_ends_in_one_sentence(trained, arguments, sentence):
+    result = course("sample", "--checkpoint", trained, "-n", 8, "--steps", 2, *arguments)
+    assert result.exit_code == 2
+    errors = [line for line in result.output.splitlines() if line.startswith("Error")]
+    assert len(errors) == 1 and sentence in errors[0]
+    assert "Traceback" not in result.output
+
+
+def test_files_are_neither_overwritten_nor_imagined(trained, tmp_path):
+    before = trained.read_bytes()
+    result = course("train", "shapes", "--steps", 5, "--out", trained)
+    assert result.exit_code == 2 and "--resume" in result.output
+    assert trained.read_bytes() == before
+    missing = tmp_path / "none.safetensors"
+    assert "no checkpoint at" in course("sample", "--checkpoint", missing).output
+    assert "no checkpoint at" in course("train", "shapes", "--resume", "--out", missing).output
+    assert not missing.exists()
+    assert "not both" in course("train", "shapes", "--steps", 5, "--minutes", 1).output
+
+
+def test_ctrl_c_keeps_what_was_trained_and_resume_goes_on(trained, tmp_path, monkeypatch):
+    path, real = tmp_path / "cut.safetensors", training.Trainer.run
+
+    def interrupted(self):
+        for record in real(self):
+            yield record
+            if record.step == 12:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Trainer, "run", interrupted)
+        result = course("train", "shapes", "--steps", 30, "--out", path)
+    assert "--resume" in result.output and checkpoints.read(path)[1]["step"] == 12
+    other = course("train", "shapes", "--steps", 40, "--resume", "--out", path)
+    assert other.exit_code == 2 and "steps = 30, not 40" in other.output
+    assert course("train", "shapes", "--steps", 30, "--resume", "--out", path).exit_code == 0
+    cut, whole = checkpoints.read(path)[0], checkpoints.read(trained)[0]
+    assert all((cut[key] == whole[key]).all() for key in whole)
+
+
+def test_a_judge_needs_mnist(monkeypatch, tmp_path):
+    monkeypatch.setattr("course_lib.data.mnist", _no_mnist)
+    result = course("train", "judge", "--out", tmp_path / "judge.safetensors")
+    assert result.exit_code == 2 and "no network here" in result.output

@@ -1,0 +1,190 @@
+"""Pictures and sliders, built and moved without a browser."""
+
+import io
+
+import ipywidgets
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from course_lib import schedules, showing
+from course_lib.samplers import Step
+from course_lib.showing import pictures
+from course_lib.training import Record
+
+matplotlib.use("Agg")
+
+
+def walk(shape, n=12):
+    states = [torch.randn(6, *shape) for _ in range(n + 1)]
+    return [
+        Step(10 * (n - i), 10 * (n - i - 1), states[i], 0 * states[i], states[i], states[i + 1])
+        for i in range(n)
+    ]
+
+
+POINTS, IMAGES = walk((2,)), walk((1, 8, 8))
+
+
+def test_tile_puts_every_pixel_in_its_place():
+    images = torch.linspace(-1, 1, 3 * 2 * 2).reshape(3, 1, 2, 2)
+    sheet = showing.tile(images, columns=2)
+    assert sheet.shape == (6, 6, 1) and sheet.dtype == np.uint8
+    assert sheet[0, 0, 0] == 0 and sheet[5, 1, 0] == 255
+    assert (sheet[2:4] == 255).all() and (sheet[4:, 4:] == 255).all()
+    assert np.array_equal(sheet[:2, 4:6, 0], ((images[1, 0].numpy() + 1) * 127.5).round())
+    assert showing.tile(torch.full((1, 3, 2, 2), 9.0), 1).max() == 255
+
+
+@pytest.mark.parametrize("steps", [POINTS, IMAGES], ids=["points", "images"])
+def test_film_strips_show_the_times_asked_for(steps):
+    figure = showing.film_strip(steps, [120, 60, 0])
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles == ["t = 120", "t = 60", "t = 0"]
+    states = pictures._at(steps, [120, 60, 0])
+    assert states[0] is steps[0].x_t and states[1] is steps[5].x_s and states[2] is steps[-1].x_s
+
+
+def test_noise_curves_are_those_of_the_schedules():
+    cosine, flow = schedules.cosine(50), schedules.flow(20)
+    figure = showing.noise_curves([cosine, flow], torch.zeros(3, 1, 8, 8), "both", t=5)
+    beta, alpha_bar, log_snr, row = figure.axes
+    for ax, expected in ((beta, cosine.beta), (alpha_bar, cosine.alpha_bar)):
+        assert np.allclose(ax.lines[0].get_ydata(), expected[1:])
+        assert np.allclose(ax.lines[0].get_xdata(), np.arange(1, 51) / 50)
+    assert np.isnan(beta.lines[1].get_ydata()).all()  # its variance is not preserved: no β
+    assert np.allclose(log_snr.lines[1].get_ydata(), flow.snr[1:].log())
+    assert [line.get_xdata()[0] for line in (beta.lines[2], log_snr.lines[2])] == [0.25, 0.25]
+    assert row.images[0].get_array().shape == (8, 28) and figure.get_suptitle() == "both"
+    assert len(showing.noise_curves([cosine]).axes) == 3
+
+
+def test_every_plot_draws():
+    records = [Record(i + 1, 1 / (i + 1), 1e-3, 1.0, float(i)) for i in range(80)]
+    grid = torch.randn(9, 2)
+    for figure in (
+        showing.points([grid, grid], ["a", "b"], torch.arange(9)),
+        showing.arrows(grid, [grid, -grid], background=grid),
+        showing.images(torch.randn(5, 1, 8, 8), "five"),
+        showing.images([torch.randn(5, 3, 8, 8)] * 2, ["a", "b"], columns=3),
+        showing.loss_curve(records),
+        showing.loss_curve(records[:3]),
+        showing.lines([1, 2, 3], {"a": [1, 2, 3]}, "x", "y", log=True, floor=0.5),
+        showing.noise_curves([schedules.linear(), schedules.flow()]),
+        showing.noise_curves([schedules.cosine()], torch.randn(11, 1, 28, 28), "all", 300),
+        showing.step(POINTS[0], y=torch.arange(6)),
+        showing.step(IMAGES[0]),
+        showing.table({"a": torch.randn(5, 1, 8, 8), "b": torch.randn(5, 1, 8, 8)}),
+        showing.panels([1, 2, 3], {"a": torch.randn(2, 3), "b": torch.randn(1, 3)}, "x"),
+        showing.histograms({"a": torch.randn(99)}, torch.arange(-3, 4), torch.ones(7)),
+    ):
+        pixels = np.array(Image.open(io.BytesIO(showing.png(figure))))
+        assert pixels.std() > 5
+
+
+def test_png_closes_its_figure():
+    figure = showing.points([torch.zeros(1, 2)])
+    showing.png(figure)
+    assert not matplotlib.pyplot.fignum_exists(figure.number)
+
+
+def parts(widget, kind):
+    found = [widget] if isinstance(widget, kind) else []
+    for child in getattr(widget, "children", ()):
+        found += parts(child, kind)
+    return found
+
+
+@pytest.fixture
+def links(monkeypatch):
+    """Record the browser's links, as pairs (source, target)."""
+    made = []
+    monkeypatch.setattr(ipywidgets, "jslink", lambda *pair: made.append(pair))
+    return made
+
+
+@pytest.mark.parametrize("steps", [POINTS, IMAGES], ids=["points", "images"])
+def test_scrubbing_shows_every_step_in_order(steps, links):
+    box = showing.scrub(steps, showing.step, frames=5)
+    (slider,), (play,), (stack,) = (
+        parts(box, kind) for kind in (ipywidgets.IntSlider, ipywidgets.Play, ipywidgets.Stack)
+    )
+    assert slider.max == play.max == 4 and len(stack.children) == 5
+    assert ((play, "value"), (slider, "value")) in links
+    assert ((slider, "value"), (stack, "selected_index")) in links
+    pictures = [bytes(child.value) for child in stack.children]
+    assert len(set(pictures)) == 5 and all(p.startswith(b"\x89PNG") for p in pictures)
+    for index in range(5):
+        stack.selected_index = slider.value = index
+        assert bytes(stack.children[stack.selected_index].value) == pictures[index]
+
+
+def test_an_explorer_has_a_row_for_each_choice(links):
+    frame = showing.png(showing.points([torch.zeros(1, 2)]))
+    box = showing.explorer([[frame] * 3] * 4, "label")
+    outer, along = parts(box, ipywidgets.IntSlider)
+    stacks = parts(box, ipywidgets.Stack)
+    assert outer.max == 3 and along.max == 2 and len(stacks) == 5
+    assert ((outer, "value"), (stacks[0], "selected_index")) in links
+    assert all(((along, "value"), (inner, "selected_index")) in links for inner in stacks[1:])
+
+
+def test_nothing_to_show_is_said():
+    with pytest.raises(ValueError, match="listed only once"):
+        showing.scrubber([])
+    with pytest.raises(ValueError, match="same number"):
+        showing.explorer([[b""], []], "label")
+
+
+def test_a_table_has_a_named_row_for_each_batch():
+    rows = {"none": torch.full((3, 1, 8, 8), -1.0), "all": torch.full((3, 1, 8, 8), 1.0)}
+    axes = showing.table(rows).axes
+    assert [ax.texts[0].get_text() for ax in axes] == ["none", "all"]
+    assert [ax.images[0].get_array()[4, 4] for ax in axes] == [0, 255]
+
+
+def test_panels_show_runs_their_mean_and_the_floor():
+    runs = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    left, right = showing.panels([1, 2], {"a": runs, "b": runs}, "x", {"b": 0.5}).axes
+    assert left.lines[0].get_ydata().tolist() == [2, 3] and len(left.collections) == 2
+    assert len(left.lines) == 1 and right.lines[1].get_ydata()[0] == 0.5
+
+
+def test_histograms_are_densities_on_the_same_scale_as_the_curve():
+    uniform = torch.linspace(0, 1, 10_001)
+    (ax,) = showing.histograms({"u": uniform}, torch.linspace(0, 2, 9), torch.ones(9)).axes
+    heights = [bar.get_height() for bar in ax.patches]
+    assert max(heights) == pytest.approx(1, rel=0.05) and heights[-1] == 0
+
+
+def test_a_live_picture_is_drawn_anew_when_the_slider_is_let_go():
+    asked, before = [], matplotlib.pyplot.get_fignums()
+
+    def draw(value):
+        asked.append(value)
+        return showing.points([torch.full((9, 2), value)])
+
+    box = showing.live(draw, [0.0, 0.5, 1.0], "guidance")
+    (slider,), (image,) = parts(box, ipywidgets.IntSlider), parts(box, ipywidgets.Image)
+    assert slider.max == 2 and not slider.continuous_update and asked == [0.0]
+    pictures = [bytes(image.value)]
+    for index in (1, 2):
+        slider.value = index
+        pictures.append(bytes(image.value))
+    assert asked == [0.0, 0.5, 1.0] and len(set(pictures)) == 3
+    slider.value = 0
+    assert bytes(image.value) == pictures[0]
+    assert matplotlib.pyplot.get_fignums() == before
+    with pytest.raises(ValueError, match="no values"):
+        showing.live(draw, [], "guidance")
+
+
+def test_a_tradeoff_gives_every_curve_its_own_axis():
+    curves = {"a": ([1, 10], [4, 2]), "b": ([3, 30, 300], [3, 2, 1])}
+    (ax,) = showing.tradeoff(curves, "seconds", "distance", floor=0.5).axes
+    drawn = [(line.get_xdata().tolist(), line.get_ydata().tolist()) for line in ax.lines[:2]]
+    assert drawn == [([1, 10], [4, 2]), ([3, 30, 300], [3, 2, 1])]
+    assert ax.lines[2].get_ydata()[0] == 0.5
+    assert ax.get_xscale() == ax.get_yscale() == "log"

@@ -1,0 +1,56 @@
+"""The models that come with the course: described truly, and as good as their cards say."""
+
+import hashlib
+
+import pytest
+
+from course_lib.judging import evaluation
+from course_lib.training import checkpoints
+
+
+@pytest.fixture(params=checkpoints.shipped())
+def name(request):
+    return request.param
+
+
+def test_all_that_04_compares_is_shipped():
+    twins = {f"twin-{s}-{k}" for s in ("linear", "cosine", "quadratic") for k in range(3)}
+    assert set(checkpoints.shipped()) == twins | {"mnist"}
+    size = sum(path.stat().st_size for path in checkpoints.WEIGHTS.iterdir())
+    assert size < 12e6  # bytes, the judge and the reference included
+
+
+def test_a_card_belongs_to_its_weights(name):
+    card, about = checkpoints.card(name), checkpoints.about(name)
+    digest = hashlib.sha256(checkpoints.find(name).read_bytes()).hexdigest()
+    assert card["sha256"] == digest
+    assert card["command"].startswith(f"course train {about['recipe']} ")
+    assert f"--steps {about['step']} --seed {about['seed']}" in card["command"]
+    assert card["images"] == about["step"] * about["settings"]["batch_size"]
+    assert card["minutes"] == pytest.approx(about["seconds"] / 60, abs=0.06)
+
+
+def test_a_fresh_evaluation_agrees_with_the_card(name):
+    card = checkpoints.card(name)
+    stated = card["reports"][0]
+    fresh = evaluation.evaluate(
+        checkpoints.load(name), stated["n"], guidance=stated["guidance"], seed=stated["seed"] + 1
+    )
+    assert fresh.accuracy == pytest.approx(stated["accuracy"], abs=card["tolerance"]["accuracy"])
+    assert fresh.frechet == pytest.approx(stated["frechet"], rel=card["tolerance"]["frechet"])
+
+
+def test_the_main_model_is_as_good_as_the_readme_says():
+    reports = checkpoints.card("mnist")["reports"]
+    best = "ddim(eta=1.0, spacing=square_root)"  # what `course evaluate` does by itself
+    large = [r for r in reports if r["n"] == 10_000 and r["sampler"] == best]
+    plain, guided = sorted(large, key=lambda report: report["guidance"])
+    assert (plain["guidance"], guided["guidance"]) == (1.0, 1.3)
+    assert plain["steps"] == guided["steps"] == 20
+    assert plain["frechet"] <= 1.6 * plain["floor"]["frechet"]
+    assert guided["accuracy"] >= 0.99 and min(guided["by_class"]) >= 0.98
+
+
+def test_an_unknown_name_lists_the_shipped_ones():
+    with pytest.raises(FileNotFoundError, match="comes with the course: mnist"):
+        checkpoints.load("minst")
