@@ -21,7 +21,7 @@ Around it lie the rooms, each a folder whose first line says what it is for:
     checks       what says "✓" to a learner, or what is wrong, with a hint
     grading      the grader of assignments, which trusts nothing
     cli          the command line, ``course``
-    weights      the trained models that come with the course, each with a card
+    weights      what comes trained: the models, each with a card, and the judge
 """
 
 from pathlib import Path

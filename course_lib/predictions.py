@@ -108,8 +108,8 @@ class Denoiser:
 
     @torch.no_grad()
     def __call__(self, x_t: Tensor, t: Tensor | int, y: Tensor | None = None) -> Estimate:
-        t = torch.as_tensor(t, device=x_t.device).expand(len(x_t))
         alpha, sigma = self.schedule.at(t, x_t)
+        t = torch.as_tensor(t).expand(len(x_t))
         device = self._device or x_t.device
         labels = None if y is None else y.to(device)
         output = self.model(x_t.to(device), t.to(device), labels).to(x_t.device)

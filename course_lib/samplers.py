@@ -1,7 +1,7 @@
 """Samplers: generators that walk from t = T (noise) to t = 0 (data), yielding every step."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -30,6 +30,41 @@ class Step(NamedTuple):
     x0: Tensor
     eps: Tensor
     x_s: Tensor
+
+
+def stops(schedule: Schedule, steps: int, spacing: Spacing = Schedule.timesteps) -> list[int]:
+    """Return the times at which a sampler stops, after a look at them.
+
+    Raises  ValueError if ``steps`` is outside 1…T, or unless the times fall from T or below to 0
+    """
+    schedule.check_steps(steps)
+    times = list(spacing(schedule, steps))
+    falling = all(t > s for t, s in pairwise(times))
+    if not falling or len(times) < 2 or times[0] > schedule.T or times[-1] != 0:
+        raise ValueError(
+            f"A sampler's stops must fall from at most T = {schedule.T} to 0, each one once, but "
+            f"these are {times if len(times) < 9 else [*times[:4], '…', *times[-4:]]}."
+        )
+    return times
+
+
+def walk(
+    denoiser: Callable[..., Estimate],
+    x: Tensor,
+    times: Sequence[int],
+    y: Tensor | None,
+    move: Callable[[Tensor, int, int, Estimate], Tensor],
+) -> Iterator[Step]:
+    """Ask the denoiser and move on, from each time to the next: the loop of every sampler.
+
+    move    function from x_t, t, s and the estimate at x_t to x_s
+    Yields  Step
+    """
+    for t, s in pairwise(times):
+        estimate = denoiser(x, t, y)
+        x_s = move(x, t, s, estimate)
+        yield Step(t, s, x, *estimate, x_s)
+        x = x_s
 
 
 def randn_like(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -79,16 +114,18 @@ def ddpm(
     Raises     ValueError if ``steps`` is outside 1…T
     See        Ho et al. 2020 (arXiv:2006.11239), Algorithm 2 and Eq. 7
     """
-    for t, s in pairwise(spacing(schedule, schedule.T if steps is None else steps)):
-        estimate = denoiser(x, t, y)
+
+    def move(x: Tensor, t: int, s: int, estimate: Estimate) -> Tensor:
         alpha_ts = schedule.alpha[t] / schedule.alpha[s]
         from_x_t = alpha_ts * (schedule.sigma[s] / schedule.sigma[t]) ** 2
         from_x0 = schedule.alpha[s] * step_variance(schedule, t, s) / schedule.sigma[t] ** 2
         x_s = float(from_x_t) * x + float(from_x0) * estimate.x0
         if s > 0:
             x_s = x_s + variance(schedule, t, s) ** 0.5 * randn_like(x, generator)
-        yield Step(t, s, x, *estimate, x_s)
-        x = x_s
+        return x_s
+
+    times = stops(schedule, schedule.T if steps is None else steps, spacing)
+    return walk(denoiser, x, times, y, move)
 
 
 def ddim(
@@ -117,15 +154,16 @@ def ddim(
     """
     if not 0 <= eta <= 1:
         raise ValueError(f"eta must be between 0 (deterministic) and 1 (DDPM), not {eta}.")
-    for t, s in pairwise(spacing(schedule, steps)):
-        estimate = denoiser(x, t, y)
+
+    def move(x: Tensor, t: int, s: int, estimate: Estimate) -> Tensor:
         fresh = eta**2 * posterior_variance(schedule, t, s)
         kept = max(float(schedule.sigma[s]) ** 2 - fresh, 0.0) ** 0.5
         x_s = float(schedule.alpha[s]) * estimate.x0 + kept * estimate.eps
         if fresh > 0:
             x_s = x_s + fresh**0.5 * randn_like(x, generator)
-        yield Step(t, s, x, *estimate, x_s)
-        x = x_s
+        return x_s
+
+    return walk(denoiser, x, stops(schedule, steps, spacing), y, move)
 
 
 def last(steps: Iterable[Step]) -> Tensor:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -81,13 +82,20 @@ class Schedule:
         t       an integer, or (B,) integers, each 0 ≤ t ≤ T
         like    (B, *D) tensor that gives the dtype, the device and the number of dimensions
         Returns two tensors, each (B, 1, …, 1) or (1, 1, …, 1)
-        Raises  ValueError if a t is outside 0…T
+        Raises  ValueError if a t is outside 0…T; on a GPU only where that needs no waiting
         """
-        t = torch.as_tensor(t).cpu()
-        if t.is_floating_point() or (t < 0).any() or (t > self.T).any():
+        t = torch.as_tensor(t)
+        on_host = t.device.type == "cpu"
+        if t.is_floating_point() or (on_host and ((t < 0).any() or (t > self.T).any())):
             raise ValueError(f"t must be whole numbers from 0 to T = {self.T}.")
         shape = (-1,) + (1,) * (like.ndim - 1)
-        return self.alpha[t].reshape(shape).to(like), self.sigma[t].reshape(shape).to(like)
+        alpha, sigma = self._tables(t.device, like.dtype)
+        return alpha[t].reshape(shape).to(like), sigma[t].reshape(shape).to(like)
+
+    @cache  # noqa: B019  (a schedule lives as long as the process, and has few tables)
+    def _tables(self, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Return alpha and sigma on a device, to which they are copied only once."""
+        return self.alpha.to(device, dtype), self.sigma.to(device, dtype)
 
     def add_noise(self, x0: Tensor, t: Tensor | int, eps: Tensor) -> Tensor:
         """Jump from clean data to time t in one line.

@@ -7,12 +7,13 @@ solver here is a way to integrate that line, and yields ``Step`` records like ot
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from course_lib.predictions import Estimate
-from course_lib.samplers import Spacing, Step
+from course_lib.samplers import Spacing, Step, stops, walk
 from course_lib.schedules import Schedule
 
 
@@ -42,11 +43,11 @@ def euler(
     Raises    ValueError if ``steps`` is outside 1…T
     See       Lipman et al. 2023 (arXiv:2210.02747), Section 3
     """
-    for t, s in pairwise(spacing(schedule, steps)):
-        estimate = denoiser(x, t, y)
-        x_s = _move(x, schedule, t, s, estimate)
-        yield Step(t, s, x, *estimate, x_s)
-        x = x_s
+
+    def move(x: Tensor, t: int, s: int, estimate: Estimate) -> Tensor:
+        return _straight(x, schedule, t, s, estimate)
+
+    return walk(denoiser, x, stops(schedule, steps, spacing), y, move)
 
 
 def heun(
@@ -61,28 +62,32 @@ def heun(
 ) -> Iterator[Step]:
     """Look ahead with an Euler step, then go in the mean of the two directions: order 2.
 
-    Two evaluations for every move but the last, which ends where no noise is left to estimate.
+    Every move takes two evaluations, but for the last, which ends where no noise is left to guess.
+    If ``steps`` is even, so that one would be left over, the first move is a plain Euler step: one
+    such step in many leaves the order as it is.
 
     denoiser  guesses x0 and eps at x_t
     x         (B, *D) starting noise, ``schedule.sigma[T]`` times a standard normal
-    steps     number of network evaluations, 1 ≤ steps ≤ T; they pay for (steps + 1) // 2 moves
+    steps     number of network evaluations, 1 ≤ steps ≤ T; they pay for steps // 2 + 1 moves
     y         (B,) labels, or None
     spacing   function from the schedule and a number of moves to the times; see ``spacings``
     generator unused, since nothing here is random; every sampler takes one
     Yields    Step, its estimates those at x_t; the last one has s = 0
     Raises    ValueError if ``steps`` is outside 1…T
-    See       Karras et al. 2022 (arXiv:2206.00364), Algorithm 1
+    See       Karras et al. 2022 (arXiv:2206.00364), Algorithm 1, which it is where alpha = 1
     """
     schedule.check_steps(steps)
-    for t, s in pairwise(spacing(schedule, (steps + 1) // 2)):
-        here = denoiser(x, t, y)
-        x_s = _move(x, schedule, t, s, here)
-        if s > 0:
-            ahead = denoiser(x_s, s, y)
-            mean = Estimate(*(torch.lerp(a, b, 0.5) for a, b in zip(here, ahead, strict=True)))
-            x_s = _move(x, schedule, t, s, mean)
-        yield Step(t, s, x, *here, x_s)
-        x = x_s
+    times = stops(schedule, steps // 2 + 1, spacing)
+
+    def move(x: Tensor, t: int, s: int, here: Estimate) -> Tensor:
+        x_s = _straight(x, schedule, t, s, here)
+        if s == 0 or (t == times[0] and steps % 2 == 0):
+            return x_s
+        ahead = denoiser(x_s, s, y)
+        mean = Estimate(*(torch.lerp(a, b, 0.5) for a, b in zip(here, ahead, strict=True)))
+        return _straight(x, schedule, t, s, mean)
+
+    return walk(denoiser, x, times, y, move)
 
 
 def dpm_solver(
@@ -113,19 +118,39 @@ def dpm_solver(
     See       Lu et al. 2022 (arXiv:2211.01095), Algorithm 2
     """
     log_ratio = (schedule.alpha / schedule.sigma).log()
-    previous = None
-    for t, s in pairwise(spacing(schedule, steps)):
-        estimate = denoiser(x, t, y)
+    before: list[tuple[int, Tensor]] = []  # where the last guess of x0 was made, and the guess
+
+    def move(x: Tensor, t: int, s: int, estimate: Estimate) -> Tensor:
         x0 = estimate.x0
-        if previous is not None and s > 0:
-            r, before = previous
+        if before and s > 0:
+            r, earlier = before.pop()
             h = log_ratio[s] - log_ratio[t]
-            x0 = torch.lerp(before, x0, float(1 + h / (2 * (log_ratio[t] - log_ratio[r]))))
+            x0 = torch.lerp(earlier, x0, float(1 + h / (2 * (log_ratio[t] - log_ratio[r]))))
+        before[:] = [(t, estimate.x0)]
         alpha, sigma = schedule.at(t, x)
-        x_s = float(schedule.alpha[s]) * x0
-        x_s = x_s + float(schedule.sigma[s]) * (x - alpha * x0) / sigma
-        yield Step(t, s, x, *estimate, x_s)
-        previous, x = (t, estimate.x0), x_s
+        return float(schedule.alpha[s]) * x0 + float(schedule.sigma[s]) * (x - alpha * x0) / sigma
+
+    return walk(denoiser, x, stops(schedule, steps, spacing), y, move)
+
+
+class Inverse(NamedTuple):
+    """One move of ``invert``, from time t to the later time s.
+
+    t, s      0 ≤ t < s ≤ T
+    x_t       (B, *D) where the move starts
+    x0, eps   (B, *D) the guesses that it was made with
+    x_s       (B, *D) where it ends
+    residual  (B,) root mean square distance from x_s to where the guesses were made; a walk back
+              would start at x_s, so that it is what the round trip can miss
+    """
+
+    t: int
+    s: int
+    x_t: Tensor
+    x0: Tensor
+    eps: Tensor
+    x_s: Tensor
+    residual: Tensor
 
 
 def invert(
@@ -137,7 +162,7 @@ def invert(
     y: Tensor | None = None,
     spacing: Spacing = Schedule.timesteps,
     repeats: int = 1,
-) -> Iterator[Step]:
+) -> Iterator[Inverse]:
     """Walk DDIM backwards, from data to the noise that would become them.
 
     The step from t to s used the guesses at x_t, which a walk the other way round does not know
@@ -150,24 +175,36 @@ def invert(
     y         (B,) labels, or None
     spacing   function from the schedule and ``steps`` to the times; see ``spacings``
     repeats   evaluations of each move, at least 1
-    Yields    Step with s > t: from time t = 0 up to s = T; its estimates are those last used
+    Yields    Inverse, from t = 0 up to the first of the stops
     Raises    ValueError if ``steps`` or ``repeats`` is out of range
     See       Song et al. 2021 (arXiv:2010.02502), Section 4.3; Pan et al. 2023
               (arXiv:2309.04907), Section 3.1, for the repeats
     """
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, not {repeats}.")
-    x = x0
-    for t, s in pairwise(reversed(spacing(schedule, steps))):
+    return _inverse(denoiser, x0, schedule, stops(schedule, steps, spacing)[::-1], y, repeats)
+
+
+def _inverse(
+    denoiser: Callable[..., Estimate],
+    x: Tensor,
+    schedule: Schedule,
+    times: list[int],
+    y: Tensor | None,
+    repeats: int,
+) -> Iterator[Inverse]:
+    for t, s in pairwise(times):
         x_s = x
         for _ in range(repeats):
-            estimate = denoiser(x_s, s, y)
-            x_s = _move(x, schedule, t, s, estimate)
-        yield Step(t, s, x, *estimate, x_s)
+            asked = x_s
+            estimate = denoiser(asked, s, y)
+            x_s = _straight(x, schedule, t, s, estimate)
+        residual = (x_s - asked).flatten(1).square().mean(1).sqrt()
+        yield Inverse(t, s, x, *estimate, x_s, residual)
         x = x_s
 
 
-def _move(x: Tensor, schedule: Schedule, t: int, s: int, estimate: Estimate) -> Tensor:
+def _straight(x: Tensor, schedule: Schedule, t: int, s: int, estimate: Estimate) -> Tensor:
     """Take one straight step of the equation, from x at time t to time s."""
     d_alpha = float(schedule.alpha[s] - schedule.alpha[t])
     d_sigma = float(schedule.sigma[s] - schedule.sigma[t])

@@ -11,14 +11,20 @@ from course_lib.schedules import Schedule
 
 
 def uniform(schedule: Schedule, steps: int) -> list[int]:
-    """Take every c-th time from 1, c = T // steps: the first DDIM's rule, which may not reach T.
+    """Take every c-th time from 1, c = T / steps: the first DDIM's rule, which does not reach T.
 
     With T = 1000 and 20 steps it starts at 951. Pure noise is put there although x_951 still holds
     some signal; notebook 05 measures what that costs.
-    See  Song et al. 2021 (arXiv:2010.02502), Section 5, with t counted from 1
+    Raises  ValueError unless ``steps`` divides T
+    See     Song et al. 2021 (arXiv:2010.02502), Section 5, with t counted from 1
     """
     schedule.check_steps(steps)
-    return [*range(1 + (steps - 1) * (schedule.T // steps), 0, -(schedule.T // steps)), 0]
+    if schedule.T % steps:
+        raise ValueError(
+            f"uniform takes every c-th time, so steps must divide T = {schedule.T}, and {steps} "
+            f"does not."
+        )
+    return [*range(1 + schedule.T - schedule.T // steps, 0, -(schedule.T // steps)), 0]
 
 
 def quadratic(schedule: Schedule, steps: int) -> list[int]:
@@ -43,7 +49,10 @@ def karras(
 ) -> list[int]:
     """Space the noise-to-signal ratio sigma/alpha evenly in its rho-th root.
 
-    largest  ratio at the first stop after T; beyond it a step changes nothing that can be seen
+    T takes the place of the first stop, since pure noise is right only there. The last one before
+    0 is t = 1, as in the paper, so that of few steps one is spent on very little noise.
+
+    largest  ratio that stands for the first stop; beyond it a step changes nothing to be seen
     rho      larger values put more stops at little noise
     See      Karras et al. 2022 (arXiv:2206.00364), Eq. 5 and Table 1
     """

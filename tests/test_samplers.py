@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from course_lib import oracle, samplers, schedules
+from course_lib import oracle, samplers, schedules, solvers
 from course_lib.predictions import EPS, Denoiser
 
 SCHEDULE = schedules.cosine()
@@ -266,13 +266,35 @@ def test_permuting_the_batch_permutes_the_samples():
 
 def test_mistakes_are_named():
     with pytest.raises(ValueError, match="steps must be"):
-        samplers.last(samplers.ddim(gaussian(), noise(2), SCHEDULE, steps=1001))
+        samplers.ddim(gaussian(), noise(2), SCHEDULE, steps=1001)
     for eta in (-0.1, 1.5):
         with pytest.raises(ValueError, match="eta must be"):
-            samplers.last(samplers.ddim(gaussian(), noise(2), SCHEDULE, eta=eta))
+            samplers.ddim(gaussian(), noise(2), SCHEDULE, eta=eta)
     used = samplers.ddim(gaussian(), noise(2), SCHEDULE, steps=2)
     samplers.last(used)
     with pytest.raises(ValueError, match="used up"):
         samplers.last(used)
     with pytest.raises(ValueError, match="steps must be"):
-        samplers.last(samplers.ddpm(gaussian(), noise(2), SCHEDULE, steps=0))
+        samplers.ddpm(gaussian(), noise(2), SCHEDULE, steps=0)
+
+
+@pytest.mark.parametrize(
+    "times", [[1000, 500, 500, 0], [500, 1000, 0], [1001, 0], [1000, 500], [0], [1000, 0, -1], []]
+)
+def test_stops_that_do_not_fall_to_zero_are_refused(times):
+    for sampler in (samplers.ddpm, samplers.ddim, solvers.euler, solvers.heun, solvers.dpm_solver):
+        with pytest.raises(ValueError, match="must fall from at most T = 1000 to 0"):
+            sampler(gaussian(), noise(2), SCHEDULE, steps=3, spacing=lambda schedule, n: times)
+
+
+def test_no_step_waits_for_the_device(monkeypatch):
+    """On a GPU, a tensor that is brought to the host makes the host wait: once for each step."""
+
+    def wait(*_):
+        raise AssertionError("a step waits")
+
+    denoiser = Denoiser(lambda x_t, t, y: x_t, SCHEDULE, EPS, clip=True)
+    x, t = noise(4), torch.tensor([1, 2, 3, 1000])
+    for name in ("cpu", "item", "tolist", "numpy"):
+        monkeypatch.setattr(torch.Tensor, name, wait)
+    SCHEDULE.at(t, x), denoiser(x, t), denoiser(x, 1000)

@@ -1,6 +1,7 @@
 """Checks of the notebooks: each says "✓ …" or raises with a hint at what may be wrong."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ def shape(x: Tensor, expected: Sequence[int], name: str = "it") -> None:
 
     Raises  AssertionError with a hint
     """
+    _tensor(x, name)
     if tuple(x.shape) != tuple(expected):
         hint = ""
         if sorted(x.shape) == sorted(expected):
@@ -37,18 +39,28 @@ def shape(x: Tensor, expected: Sequence[int], name: str = "it") -> None:
     print(f"✓ {name} has shape {tuple(expected)}.")
 
 
-def same(yours: Tensor, expected: Tensor, name: str = "your result") -> None:
-    """Compare a learner's tensor with the package's, and guess at the mistake if they differ.
+def same(
+    yours: Tensor,
+    expected: Tensor,
+    name: str = "your result",
+    slips: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Compare a learner's tensor with the right one, and guess at the mistake if they differ.
 
+    slips   what known mistakes lead to, under a sentence about each
     Raises  AssertionError with a hint
     """
+    _tensor(yours, name)
     if yours.shape != expected.shape:
         shape(yours, expected.shape, name)
-    yours, expected = yours.double(), expected.double()
+    yours, expected = yours.detach().double(), expected.double()
     close = {"rtol": 1e-4, "atol": 1e-4}
     if torch.allclose(yours, expected, **close):
         print(f"✓ {name} agrees with course_lib.")
         return
+    for hint, wrong in (slips or {}).items():
+        if wrong.shape == yours.shape and torch.allclose(yours, wrong.double(), **close):
+            raise AssertionError(f"{name} is not right yet. {hint}")
     guesses = (
         ("It is the negative: look at the signs.", -yours),
         ("It is the square: a square root is missing.", yours.clamp(min=0).sqrt()),
@@ -65,6 +77,14 @@ def same(yours: Tensor, expected: Tensor, name: str = "your result") -> None:
             raise AssertionError(f"{name} is not right yet. It is early by one entry.")
     off = (yours - expected).abs().max().item()
     raise AssertionError(f"{name} is not right yet: the largest difference is {off:.3g}.")
+
+
+def _tensor(x: object, name: str) -> None:
+    """Raise an AssertionError with a hint unless x is a tensor."""
+    if x is None:
+        raise AssertionError(f"{name} is None: is a return missing?")
+    if not isinstance(x, Tensor):
+        raise AssertionError(f"{name} should be a tensor, not a {type(x).__name__}.")
 
 
 def same_distribution(a: Tensor, b: Tensor, rounds: int = 200) -> None:
@@ -90,16 +110,23 @@ def same_distribution(a: Tensor, b: Tensor, rounds: int = 200) -> None:
 
 
 def learns(model: nn.Module, x: Tensor, *rest: Tensor) -> None:
-    """Check that every parameter of a network gets a gradient from its output.
+    """Check that every parameter of a network takes part in its output.
+
+    Layers that start at zero hide what lies before them, so a copy is asked whose parameters have
+    all been moved a little. There, each needs a gradient that is not zero.
 
     x, rest  arguments of one call
-    Raises   AssertionError that names the parameters without a gradient, such as those of a time
-             embedding that is computed and never used
+    Raises   AssertionError that names the parameters that do not matter, such as those of a time
+             embedding that is computed and never used, or multiplied by zero
     """
-    model.zero_grad()
-    model(x, *rest).square().sum().backward()
-    dead = [name for name, p in model.named_parameters() if p.grad is None]
-    model.zero_grad()
+    generator = torch.Generator().manual_seed(0)
+    moved = copy.deepcopy(model)
+    with torch.no_grad():
+        for p in moved.parameters():
+            p.add_(0.1 * torch.randn(p.shape, generator=generator))
+    output = moved(x, *rest)
+    (output * torch.randn(output.shape, generator=generator)).sum().backward()
+    dead = [n for n, p in moved.named_parameters() if p.grad is None or not p.grad.any()]
     if dead:
-        raise AssertionError(f"These parameters never reach the output: {', '.join(dead)}.")
+        raise AssertionError(f"These parameters do not matter to the output: {', '.join(dead)}.")
     print("✓ Every parameter takes part in the output.")

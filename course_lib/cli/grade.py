@@ -1,4 +1,4 @@
-"""The instructor's commands: ``course release``, ``grade``, ``report`` and ``demo-class``."""
+"""The instructor's commands: ``course release``, ``grade``, ``report``, ``export`` and so on."""
 
 import os
 import secrets

@@ -35,7 +35,9 @@ SPACINGS = {
 Sampler = Enum("Sampler", {name: name for name in SAMPLERS}, type=str)
 Spacing = Enum("Spacing", {name: name for name in SPACINGS}, type=str)
 
-CHECKPOINT = typer.Option(help="A file that `course train` has written, or 'mnist'.")
+CHECKPOINT = typer.Option(
+    help="A file that `course train` has written, or a model that comes with the course: 'mnist'."
+)
 GUIDANCE = typer.Option(help="1 is plain conditional; 2 follows the label more closely.")
 STEPS = typer.Option(min=1, help="Network evaluations per sample.")
 SAMPLER = typer.Option(help="How to get from noise to data.")

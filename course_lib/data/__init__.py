@@ -8,14 +8,11 @@ from course_lib.data.images import DataUnavailable, ImageData, data_dir, digits,
 from course_lib.data.shapes import (
     SHAPES,
     Shape,
-    checkerboard,
-    circle,
     gaussians,
     heart,
     labelled,
     moons,
     spiral,
-    star,
 )
 
 __all__ = [
@@ -23,8 +20,6 @@ __all__ = [
     "DataUnavailable",
     "ImageData",
     "Shape",
-    "checkerboard",
-    "circle",
     "data_dir",
     "digits",
     "gaussians",
@@ -34,5 +29,4 @@ __all__ = [
     "mnist",
     "moons",
     "spiral",
-    "star",
 ]

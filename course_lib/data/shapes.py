@@ -31,17 +31,6 @@ def spiral(n: int, *, noise: float = 0.05, generator: torch.Generator | None = N
     return _blurred(x, noise, generator)
 
 
-def circle(n: int, *, noise: float = 0.05, generator: torch.Generator | None = None) -> Tensor:
-    """Draw ``n`` points around a circle of radius √2.
-
-    n        number of points, ≥ 0
-    noise    standard deviation of the Gaussian blur, in data units
-    Returns  x (n, 2) float32, within about ±1.7
-    """
-    x = math.sqrt(2) * _on_circle(2 * math.pi * torch.rand(n, generator=generator))
-    return _blurred(x, noise, generator)
-
-
 def moons(n: int, *, noise: float = 0.05, generator: torch.Generator | None = None) -> Tensor:
     """Draw ``n`` points from two interleaved half circles, stretched upwards to unit variance.
 
@@ -78,36 +67,6 @@ def gaussians(n: int, *, noise: float = 0.1, generator: torch.Generator | None =
     """
     cluster = torch.randint(8, (n,), generator=generator)
     return _blurred(math.sqrt(2) * _on_circle(cluster * (math.pi / 4)), noise, generator)
-
-
-def checkerboard(
-    n: int, *, noise: float = 0.0, generator: torch.Generator | None = None
-) -> Tensor:
-    """Draw ``n`` points, uniform on eight of the sixteen squares of a board of side 2√3.
-
-    n        number of points, ≥ 0
-    noise    standard deviation of the Gaussian blur, in data units; 0 keeps the edges sharp
-    Returns  x (n, 2) float32, within ±√3 if ``noise`` is 0
-    """
-    square = torch.randint(8, (n,), generator=generator)
-    column = square // 2
-    row = 2 * (square % 2) + column % 2
-    x = torch.stack([column, row], dim=1) + torch.rand(n, 2, generator=generator) - 2
-    return _blurred(x * (math.sqrt(3) / 2), noise, generator)
-
-
-def star(n: int, *, noise: float = 0.05, generator: torch.Generator | None = None) -> Tensor:
-    """Draw ``n`` points along the five crossing strokes of a pentagram.
-
-    n        number of points, ≥ 0
-    noise    standard deviation of the Gaussian blur, in data units
-    Returns  x (n, 2) float32, within about ±2.45
-    """
-    along = 5 * torch.rand(n, generator=generator)
-    stroke = along.floor()
-    here, there = (_on_circle(math.pi * (0.5 + 0.8 * corner)) for corner in (stroke, stroke + 1))
-    x = here + (along - stroke)[:, None] * (there - here)
-    return _blurred(x / 0.4455, noise, generator)
 
 
 SHAPES: tuple[Shape, ...] = (spiral, moons, heart, gaussians)

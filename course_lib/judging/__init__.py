@@ -1,8 +1,8 @@
 """Judging: how good samples are, measured beside what real data score.
 
-`metrics` compares points in the plane, and `fidelity` images by their features. The features are
-those of a `judge`; `reference` holds what it sees in real digits, and `evaluation` makes a report
-of generated ones.
+`metrics` compares clouds of points and measures where a denoiser errs, `fidelity` compares sets
+of features. Those of digits come from a `judge`; `reference` holds what it sees in real ones, and
+`evaluation` makes a report of generated ones.
 """
 
 from course_lib.judging.evaluation import Report, draw_labels, evaluate, generate, judge_samples

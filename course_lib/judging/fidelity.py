@@ -1,7 +1,7 @@
 """How close a set of generated images is to a set of real ones, seen through their features.
 
 Every function takes features, (N, F): the numbers before the last layer of a classifier, such as
-``judge.features``, or points of the plane as they are. None of the results means anything alone:
+those of a ``Judge``, or points of the plane as they are. None of the results means anything alone:
 they depend on the classifier, and most on N. Quote each beside what as many other real ones score.
 """
 

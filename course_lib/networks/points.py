@@ -7,7 +7,7 @@ from course_lib.networks.conditioning import Conditioning
 
 
 class PointMLP(nn.Module):
-    """A network for points: a few wide layers, each told the time and the label.
+    """Residual layers of one width: each adds to its input what it makes of it and the condition.
 
     dim          coordinates of a point
     width        hidden units per layer

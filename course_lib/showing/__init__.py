@@ -21,10 +21,11 @@ from course_lib.showing.pictures import (
     table,
     tile,
 )
-from course_lib.showing.widgets import explorer, live, png, scrub, scrubber
+from course_lib.showing.widgets import Guess, explorer, live, png, scrub, scrubber
 
 __all__ = [
     "LIMIT",
+    "Guess",
     "arrows",
     "explorer",
     "film_strip",

@@ -119,3 +119,40 @@ def live(
 
     slider.observe(redraw, names="value")
     return ipywidgets.VBox([slider, image])
+
+
+class Guess(ipywidgets.VBox):
+    """A question to be answered by a click, before the measurement answers it.
+
+    question  one sentence
+    options   answers to choose from, two or more
+    Raises    ValueError if there are fewer than two options
+
+    Where widgets cannot be shown, the question and its options stand there as text.
+    """
+
+    def __init__(self, question: str, *options: str) -> None:
+        if len(options) < 2:
+            raise ValueError("A question needs two options at least.")
+        self.question, self.options = question, options
+        self._chosen = ipywidgets.ToggleButtons(options=options, value=None)
+        self._chosen.style.button_width = "auto"
+        super().__init__([ipywidgets.Label(question), self._chosen])
+
+    def _repr_mimebundle_(self, **options: object) -> dict:
+        text = f"{self.question}  " + "  ".join(f"[ ] {option}" for option in self.options)
+        return {**super()._repr_mimebundle_(**options), "text/plain": text}
+
+    def answer(self, measured: str) -> None:
+        """Print what was guessed beside what was measured, one of the options.
+
+        Raises  ValueError if it is not one of them
+        """
+        if measured not in self.options:
+            raise ValueError(f"'{measured}' is none of the options: {', '.join(self.options)}.")
+        chosen = self._chosen.value
+        if chosen is None:
+            print(f"Measured: {measured}. You made no guess; click one above next time.")
+        else:
+            verdict = "as you guessed" if chosen == measured else f"your guess was: {chosen}"
+            print(f"Measured: {measured} ({verdict}).")

@@ -13,9 +13,9 @@ class Record(NamedTuple):
     """What one training step reports.
 
     step     number of steps done, from 1
-    loss     mean squared error of this batch
+    loss     of this batch: diffusion's is a mean squared error
     lr       learning rate of this step
-    norm     length of the gradient before clipping
+    norm     length of the gradient, before any clipping
     seconds  time spent training so far, however often the run was left and taken up again
     """
 
@@ -105,6 +105,6 @@ class Run:
     def _diverged(self, what: str) -> FloatingPointError:
         """Say what was seen at this step, and what may help."""
         return FloatingPointError(
-            f"{what} at step {self.step + 1}: check that the data are finite and in [-1, 1], then "
-            f"try a smaller learning rate than {self.first_lrs[0]:g}."
+            f"{what} at step {self.step + 1}: check that the data are finite, and images in "
+            f"[-1, 1], then try a smaller learning rate than {self.first_lrs[0]:g}."
         )

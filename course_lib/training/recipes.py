@@ -1,4 +1,4 @@
-"""The recommended setting for each data set of the course: what to train, on what, and how."""
+"""The recommended settings for each data set of the course: what to train, on what, and how."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

@@ -27,6 +27,20 @@ def test_same_guesses_the_mistake(wrong, hint):
         checks.same(wrong, RIGHT, "your table")
 
 
+def test_same_knows_the_slips_it_is_told_of():
+    slips = {"The last entry is missing.": RIGHT[:-1], "It is doubled.": 2 * RIGHT}
+    with pytest.raises(AssertionError, match="It is doubled"):
+        checks.same(2 * RIGHT, RIGHT, "your table", slips)
+    checks.same(RIGHT, RIGHT, "your table", slips)
+
+
+@pytest.mark.parametrize("wrong, hint", [(None, "is a return missing"), ([1.0], "not a list")])
+def test_what_is_no_tensor_is_named(wrong, hint):
+    for check in (lambda: checks.same(wrong, RIGHT), lambda: checks.shape(wrong, (2,))):
+        with pytest.raises(AssertionError, match=hint):
+            check()
+
+
 def test_same_accepts_rounding(capsys):
     checks.same(RIGHT.float(), RIGHT, "your table")
     assert capsys.readouterr().out == "✓ your table agrees with course_lib.\n"
@@ -56,17 +70,25 @@ def test_same_distribution_tells_draws_from_changes():
             checks.same_distribution(a, changed)
 
 
-def test_a_dead_time_embedding_is_found():
+@pytest.mark.parametrize("share", [None, 0.0])
+def test_a_dead_time_embedding_is_found(share):
     class Deaf(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.time, self.body = torch.nn.Linear(1, 4), torch.nn.Linear(2, 2)
+            self.time, self.body = torch.nn.Linear(1, 2), torch.nn.Linear(2, 2)
 
         def forward(self, x, t):
-            self.time(t[:, None].float())
-            return self.body(x)
+            heard = self.time(t[:, None].float())
+            return self.body(x) if share is None else self.body(x) + share * heard
 
     x, t = torch.randn(3, 2), torch.tensor([1, 2, 3])
     with pytest.raises(AssertionError, match=r"time\.weight, time\.bias"):
         checks.learns(Deaf(), x, t)
     checks.learns(networks.PointMLP(), x, t)
+
+
+def test_layers_that_start_at_zero_are_not_dead():
+    model = networks.UNet(8, width=8, num_classes=4)
+    before = {name: p.clone() for name, p in model.named_parameters()}
+    checks.learns(model, torch.randn(2, 1, 8, 8), torch.tensor([1, 2]), torch.tensor([0, 3]))
+    assert all(torch.equal(p, before[name]) for name, p in model.named_parameters())

@@ -9,12 +9,9 @@ from course_lib import data
 
 ALL = (
     data.spiral,
-    data.circle,
     data.moons,
     data.heart,
     data.gaussians,
-    data.checkerboard,
-    data.star,
 )
 each_shape = pytest.mark.parametrize("shape", ALL, ids=lambda shape: shape.__name__)
 
@@ -70,11 +67,6 @@ def test_without_a_generator_torch_s_global_one_is_used(shape):
         assert not torch.equal(first, shape(10))
 
 
-def test_circle_has_radius_sqrt_2():
-    radius = data.circle(1_000, noise=0.0, generator=seeded()).norm(dim=1)
-    assert torch.allclose(radius, torch.tensor(math.sqrt(2)))
-
-
 def test_spiral_is_evenly_spread_along_its_arm():
     x = data.spiral(100_000, noise=0.0, generator=seeded())
     x = x * torch.tensor([6.3846, 5.9278]) + torch.tensor([0.3174, -2.0464])
@@ -90,15 +82,6 @@ def test_gaussians_are_eight_equal_clusters():
     counts = torch.bincount(turn.round().long() % 8, minlength=8)
     assert (counts / 10_000 - 1).abs().max() < 0.05
     assert (turn - turn.round()).abs().mul(math.pi / 4).max() < 0.4  # gaps between the clusters
-
-
-def test_checkerboard_fills_every_second_square_evenly():
-    x = data.checkerboard(80_000, generator=seeded())
-    column, row = (x / (math.sqrt(3) / 2) + 2).floor().long().T
-    assert ((column + row) % 2 == 0).all()
-    counts = torch.bincount(4 * column + row, minlength=16)
-    assert (counts > 0).sum() == 8
-    assert (counts[counts > 0] / 10_000 - 1).abs().max() < 0.05
 
 
 def test_default_classes_overlap_but_can_be_told_apart():

@@ -1,12 +1,14 @@
 """Every notebook runs as a student sees it, and was committed from one clean run."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -22,8 +24,9 @@ def code_cells(path):
     return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
 
 
-def test_there_are_seven():
-    assert [path.stem[:3] for path in NOTEBOOKS] == [f"{k:02d}_" for k in range(1, 8)]
+def test_they_are_numbered_without_a_gap():
+    numbers = [int(path.stem[:2]) for path in NOTEBOOKS]
+    assert len(numbers) >= 7 and numbers == list(range(1, len(numbers) + 1))
 
 
 def run(path):
@@ -36,6 +39,44 @@ def run(path):
 def test_runs_from_top_to_bottom(notebook):
     done = run(notebook)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+def turns(cells):
+    """Each of the reader's cells, with its check and its solution, by their tags."""
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    tags = [cell.metadata.get("tags", []) for cell in code]
+    for k, cell in enumerate(code):
+        if "your-turn" in tags[k]:
+            open_task = "open-task" in tags[k]
+            yield cell, code[k + 1], None if open_task else code[k + 2]
+
+
+def test_every_turn_has_its_check_and_a_folded_solution(notebook):
+    for cell, check, solution in turns(nbformat.read(notebook, 4).cells):
+        name = re.search(r"^(?:def|class) (\w+)", cell.source, re.M)[1]
+        assert "..." in cell.source and '"""' in cell.source
+        assert f"with checks.turn({name}):" in check.source
+        printed = "".join(output.get("text", "") for output in check.outputs)
+        assert f"{name} is not written yet" in printed
+        if solution is not None:
+            assert re.match(rf"@checks.solution\n(?:def|class) {name}\b", solution.source)
+            assert "solution" in solution.metadata.tags
+            assert solution.metadata.jupyter.source_hidden
+
+
+def test_every_turn_accepts_its_own_solution(notebook, tmp_path):
+    """The notebook as a reader leaves it who has written every solution."""
+    content = nbformat.read(notebook, 4)
+    found = [turn for turn in turns(content.cells) if turn[2] is not None]
+    if not found:
+        pytest.skip("there is nothing to write in this notebook")
+    for cell, _, solution in found:
+        cell.source = solution.source.removeprefix("@checks.solution\n")
+    options = {"timeout": 600, "resources": {"metadata": {"path": str(notebook.parent)}}}
+    NotebookClient(content, **options).execute()
+    for _, check, _ in found:
+        printed = "".join(output.get("text", "") for output in check.outputs)
+        assert "✓ From here on, the notebook uses your" in printed, printed
 
 
 def test_was_committed_from_one_run(notebook):
@@ -57,7 +98,7 @@ def test_keeps_to_the_rhythm(notebook):
         for cell in code_cells(notebook)
     )
     words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
-    assert 30 <= len(cells) <= 70 and 1200 <= words <= 2800
+    assert 30 <= len(cells) <= 100 and 1200 <= words <= 3000
     assert lines[len(lines) // 2] <= 6 and lines[-1] <= 15
 
 

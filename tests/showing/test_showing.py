@@ -188,3 +188,25 @@ def test_a_tradeoff_gives_every_curve_its_own_axis():
     assert drawn == [([1, 10], [4, 2]), ([3, 30, 300], [3, 2, 1])]
     assert ax.lines[2].get_ydata()[0] == 0.5
     assert ax.get_xscale() == ax.get_yscale() == "log"
+
+
+def test_a_guess_is_compared_with_the_measurement(capsys):
+    guess = showing.Guess("Which is larger?", "left", "right")
+    guess.answer("left")
+    assert capsys.readouterr().out.startswith("Measured: left. You made no guess")
+    guess.children[1].value = "left"
+    guess.answer("left")
+    guess.answer("right")
+    assert capsys.readouterr().out == (
+        "Measured: left (as you guessed).\nMeasured: right (your guess was: left).\n"
+    )
+    with pytest.raises(ValueError, match="none of the options"):
+        guess.answer("both")
+    with pytest.raises(ValueError, match="two options"):
+        showing.Guess("Is it?", "yes")
+
+
+def test_a_guess_can_be_read_where_there_are_no_widgets():
+    bundle = showing.Guess("Which is larger?", "left", "right")._repr_mimebundle_()
+    assert bundle["text/plain"] == "Which is larger?  [ ] left  [ ] right"
+    assert "application/vnd.jupyter.widget-view+json" in bundle

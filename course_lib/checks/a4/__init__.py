@@ -4,8 +4,8 @@
 the checks.
 """
 
-from course_lib.checks.a4.clinic import Fault, Patient, T
+from course_lib.checks.a4.clinic import Patient, T
 from course_lib.checks.a4.scans import Scans
-from course_lib.checks.a4.visible import curve, discharge, named
+from course_lib.checks.a4.visible import Fault, curve, discharge, named
 
 __all__ = ["Fault", "Patient", "Scans", "T", "curve", "discharge", "named"]

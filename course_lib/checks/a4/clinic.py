@@ -9,7 +9,6 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 import matplotlib.pyplot as plt
 import torch
@@ -26,25 +25,6 @@ CENTRES = math.sqrt(2) * torch.tensor(
     [[math.cos(k * math.pi / 4), math.sin(k * math.pi / 4)] for k in range(8)]
 )
 """(8, 2) centres of the clusters; centre k has the label k % 4."""
-
-
-class Fault(IntEnum):
-    """What can be wrong with a program; the assignment's text explains each name."""
-
-    CLIPPED_WITHOUT_RECOMPUTING = 1
-    DEAD_TIME_EMBEDDING = 2
-    GUIDANCE_COUNTED_FROM_ZERO = 3
-    LABELS_NEVER_DROPPED = 4
-    LABELS_SHUFFLED = 5
-    LEARNING_RATE_TOO_HIGH = 6
-    NO_NOISE_BETWEEN_STEPS = 7
-    NOISE_AT_LAST_STEP = 8
-    OFF_BY_ONE_IN_T = 9
-    ONE_TIME_FOR_THE_BATCH = 10
-    PIXELS_0_TO_255 = 11
-    SCHEDULE_MISMATCH = 12
-    SIGNAL_LEFT_AT_T = 13
-    UNIFORM_NOISE = 14
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,31 @@
 """The visible checks of assignment a4: of the loss by time, of a name, and of a mended program."""
 
 from collections.abc import Callable
+from enum import IntEnum
 
 import torch
 
-from course_lib.checks.a4.clinic import Fault, Patient
+from course_lib.checks.a4.clinic import Patient
 from course_lib.checks.hints import require, shaped
+
+
+class Fault(IntEnum):
+    """What can be wrong with a program; the assignment's text explains each name."""
+
+    CLIPPED_WITHOUT_RECOMPUTING = 1
+    DEAD_TIME_EMBEDDING = 2
+    GUIDANCE_COUNTED_FROM_ZERO = 3
+    LABELS_NEVER_DROPPED = 4
+    LABELS_SHUFFLED = 5
+    LEARNING_RATE_TOO_HIGH = 6
+    NO_NOISE_BETWEEN_STEPS = 7
+    NOISE_AT_LAST_STEP = 8
+    OFF_BY_ONE_IN_T = 9
+    ONE_TIME_FOR_THE_BATCH = 10
+    PIXELS_0_TO_255 = 11
+    SCHEDULE_MISMATCH = 12
+    SIGNAL_LEFT_AT_T = 13
+    UNIFORM_NOISE = 14
 
 
 def curve(loss_by_time: Callable) -> None:

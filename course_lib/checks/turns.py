@@ -1,0 +1,91 @@
+"""Your turn: what the reader writes is used if it is right, and the solution if it is not (yet).
+
+A turn has three cells. The first holds a function or a class with ``...`` where the reader's lines
+go. The second checks it, and never stops the notebook:
+
+    with checks.turn(jump):
+        checks.same(jump(x0, 40), expected, "your x_t")
+
+The third, folded, holds the solution. Its name stands for what the reader wrote if that has passed
+its check, and for the solution otherwise, so that the notebook can go on:
+
+    @checks.solution
+    def jump(x0, t): …
+"""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+Written = TypeVar("Written", bound=Callable)
+
+PASSED: dict[str, Callable] = {}
+"""What readers wrote, by name, if it has passed its check."""
+
+
+@contextmanager
+def turn(written: Callable) -> Iterator[None]:
+    """Check what the reader wrote: print "✓ …", or what is wrong, and let the notebook go on.
+
+    written  the reader's function or class; while ``...`` stands in it, it is not written yet
+    """
+    name = written.__name__
+    PASSED.pop(name, None)
+    if getattr(written, "is_solution", False):
+        print(
+            f"This {name} is the solution: to check your own, run the cell that you wrote first."
+        )
+        written = None
+    blank = written is not None and unwritten(written)
+    try:
+        yield
+    except Exception as error:  # whatever a reader's lines may raise
+        if written is None:
+            return
+        if blank:
+            print(f"{name} is not written yet: the notebook goes on with the solution below.")
+            return
+        reason = str(error) if isinstance(error, AssertionError) else _stopped(error)
+        print(f"✗ {name}: {reason}\n  Until it is right, the notebook goes on with the solution.")
+        return
+    if blank:
+        print(f"✗ {name}: a ... is left in it, where lines of yours belong.")
+    elif written is not None:
+        PASSED[name] = written
+        print(f"✓ From here on, the notebook uses your {name}.")
+
+
+def solution(written: Written) -> Written:
+    """Return the reader's function or class of the same name if it passed, else this one."""
+    written.is_solution = True
+    return PASSED.get(written.__name__, written)
+
+
+def unwritten(written: Callable) -> bool:
+    """Return whether a statement of a function, or of a class's methods, is still a ``...``."""
+    members = vars(written).values() if inspect.isclass(written) else [written]
+    return any(_blank(member) for member in members if inspect.isfunction(member))
+
+
+def _blank(function: Callable) -> bool:
+    """Return whether a function has a statement ``...``, ``x = ...`` or ``return ...``."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, SyntaxError):  # no cell holds its text: somebody built it, so it is written
+        return False
+    kinds = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.For)
+    values = (
+        node.iter if isinstance(node, ast.For) else node.value
+        for node in ast.walk(tree)
+        if isinstance(node, kinds)
+    )
+    return any(isinstance(value, ast.Constant) and value.value is ... for value in values)
+
+
+def _stopped(error: Exception) -> str:
+    """Say in one sentence what a reader's lines stopped with."""
+    lines = str(error).splitlines() or ["no more is known"]
+    return f"it stops with a {type(error).__name__}: {lines[0].rstrip('.')}."
