@@ -24,13 +24,15 @@ Written = TypeVar("Written", bound=Callable)
 
 PASSED: dict[str, Callable] = {}
 """What readers wrote, by name, if it has passed its check."""
+GOES_ON = ": the notebook goes on with the solution below"
 
 
 @contextmanager
-def turn(written: Callable) -> Iterator[None]:
+def turn(written: Callable, *, task: bool = False) -> Iterator[None]:
     """Check what the reader wrote: print "✓ …", or what is wrong, and let the notebook go on.
 
     written  the reader's function or class; while ``...`` stands in it, it is not written yet
+    task     nothing depends on it, and there is no solution to go on with
     """
     name = written.__name__
     PASSED.pop(name, None)
@@ -46,16 +48,16 @@ def turn(written: Callable) -> Iterator[None]:
         if written is None:
             return
         if blank:
-            print(f"{name} is not written yet: the notebook goes on with the solution below.")
+            print(f"{name} is not written yet{'' if task else GOES_ON}.")
             return
         reason = str(error) if isinstance(error, AssertionError) else _stopped(error)
-        print(f"✗ {name}: {reason}\n  Until it is right, the notebook goes on with the solution.")
+        print(f"✗ {name}: {reason}" + ("" if task else f"\n  It is not right yet{GOES_ON}."))
         return
     if blank:
         print(f"✗ {name}: a ... is left in it, where lines of yours belong.")
     elif written is not None:
         PASSED[name] = written
-        print(f"✓ From here on, the notebook uses your {name}.")
+        print(f"✓ {name} is yours{'.' if task else ': from here on, the notebook uses it.'}")
 
 
 def solution(written: Written) -> Written:

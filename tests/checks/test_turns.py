@@ -54,7 +54,9 @@ def test_what_is_right_is_used(cell, capsys):
     names = cell("def double(x):\n    return 2 * x\n")
     mine = names["double"]
     check(names)
-    assert capsys.readouterr().out.endswith("✓ From here on, the notebook uses your double.\n")
+    assert capsys.readouterr().out.endswith(
+        "✓ double is yours: from here on, the notebook uses it.\n"
+    )
     assert cell(SOLUTION)["double"] is mine
     check(names)  # run again after the solution, it is still the reader's
     assert cell(SOLUTION)["double"] is mine
@@ -110,3 +112,18 @@ def test_a_check_that_three_dots_pass_is_no_check(cell, capsys):
         pass
     assert capsys.readouterr().out.startswith("✗ double: a ... is left in it")
     assert not turns.PASSED
+
+
+def test_a_task_has_no_solution_to_go_on_with(cell, capsys):
+    for source, said in (
+        (BLANK, "double is not written yet.\n"),
+        ("def double(x):\n    return 2 * x", "✓ double(3) is 6\n✓ double is yours.\n"),
+        (
+            "def double(x):\n    return x",
+            "✗ double: This is not what happened here: double(3) is 6\n",
+        ),
+    ):
+        names = cell(source)
+        with checks.turn(names["double"], task=True):
+            checks.claim("double(3) is 6", names["double"](3) == 6)
+        assert capsys.readouterr().out == said

@@ -76,7 +76,7 @@ def test_every_turn_accepts_its_own_solution(notebook, tmp_path):
     NotebookClient(content, **options).execute()
     for _, check, _ in found:
         printed = "".join(output.get("text", "") for output in check.outputs)
-        assert "✓ From here on, the notebook uses your" in printed, printed
+        assert "is yours: from here on, the notebook uses it." in printed, printed
 
 
 def test_was_committed_from_one_run(notebook):
