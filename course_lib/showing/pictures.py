@@ -85,6 +85,33 @@ def arrows(
     return figure
 
 
+def candidates(
+    points: Tensor,
+    shares: Sequence[Tensor],
+    at: Sequence[Tensor],
+    titles: Sequence[str] | None = None,
+    size: float = 3.0,
+) -> Figure:
+    """Colour data by how probable each point is as the origin of one noisy point, side by side.
+
+    points  (N, 2) the data
+    shares  tensors (N,), the probabilities; the largest of each picture is the darkest
+    at      tensors (2,), the noisy points, drawn as crosses; their mean guess is a circle
+    titles  one for each picture
+    """
+    figure, axes = row_of_panels(len(shares), titles, size)
+    for ax, share, x_t in zip(axes, shares, at, strict=True):
+        order = share.argsort()  # the probable ones on top
+        options = {"c": (share / share.max())[order], "cmap": "Blues", "vmin": -0.25, "vmax": 1}
+        ax.scatter(*points[order].T, s=6, linewidths=0, **options)
+        ax.scatter(*x_t, marker="x", c="black", s=40, label="$x_t$")
+        guess = share @ points
+        ax.scatter(*guess, marker="o", fc="none", ec="tab:orange", s=60, lw=2, label="mean")
+        _plane(ax)
+    axes[0].legend(fontsize=8, loc="upper left")
+    return figure
+
+
 def tile(images: Tensor, columns: int) -> np.ndarray:
     """Lay images out in rows, as an array of bytes.
 
