@@ -159,6 +159,16 @@ def test_histograms_are_densities_on_the_same_scale_as_the_curve():
     assert max(heights) == pytest.approx(1, rel=0.05) and heights[-1] == 0
 
 
+def test_clouds_of_points_have_a_scale_at_the_edge_of_the_row():
+    left, right = showing.points([torch.zeros(1, 2)] * 2).axes
+    for ax in (left, right):
+        assert list(ax.get_xticks()) == list(ax.get_yticks()) == [-2, 0, 2]
+    assert (
+        left.yaxis.get_tick_params()["labelleft"] and left.xaxis.get_tick_params()["labelbottom"]
+    )
+    assert not right.yaxis.get_tick_params()["labelleft"]
+
+
 def test_histograms_may_have_a_density_each():
     two = {"a": torch.zeros(9), "b": torch.ones(9)}
     grid, density = torch.linspace(-1, 2, 4), torch.tensor([[0.0, 1, 0, 0], [0, 0, 1, 0]])
