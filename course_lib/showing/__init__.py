@@ -14,6 +14,7 @@ from course_lib.showing.curves import (
 from course_lib.showing.pictures import (
     LIMIT,
     arrows,
+    candidates,
     film_strip,
     images,
     points,
@@ -27,6 +28,7 @@ __all__ = [
     "LIMIT",
     "Guess",
     "arrows",
+    "candidates",
     "explorer",
     "film_strip",
     "histograms",

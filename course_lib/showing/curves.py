@@ -56,14 +56,21 @@ def noise_curves(
     return figure
 
 
-def loss_curve(records: Sequence[Record], window: int = 50) -> Figure:
-    """Draw the loss of every training step, and its moving average over ``window`` steps."""
+def loss_curve(
+    records: Sequence[Record], window: int = 50, *, floor: float | None = None
+) -> Figure:
+    """Draw the loss of every training step, and its moving average over ``window`` steps.
+
+    floor  drawn as a dashed line: what the best possible denoiser loses, if that is known
+    """
     loss = np.array([record.loss for record in records])
     window = max(1, min(window, len(loss)))
     smooth = np.convolve(loss, np.ones(window) / window, mode="valid")
     figure, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
     ax.plot(np.arange(1, len(loss) + 1), loss, lw=0.5, alpha=0.4, label="each step")
     ax.plot(np.arange(window, len(loss) + 1), smooth, label=f"mean of {window} steps")
+    if floor is not None:
+        ax.axhline(floor, ls="--", c="black", lw=1, label=f"unavoidable: {floor:.3f}")
     ax.set(xlabel="training step", ylabel="loss", yscale="log")
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter("{x:g}")
@@ -125,17 +132,18 @@ def panels(
 def histograms(
     samples: dict[str, Tensor], grid: Tensor, density: Tensor, size: float = 2.8
 ) -> Figure:
-    """Draw a histogram of each set of numbers, with one density over all of them.
+    """Draw a histogram of each set of numbers, with the density that it should have over it.
 
     samples  (N,) numbers for each name
     grid     (M,) rising places at which the density is known
-    density  (M,) the density that the numbers should have
+    density  (M,) the same for all sets, or (K, M), one for each
     """
     figure, axes = row_of_panels(len(samples), list(samples), size)
     edges = np.linspace(float(grid[0]), float(grid[-1]), 81)
-    for ax, numbers in zip(axes, samples.values(), strict=True):
+    densities = density.expand(len(samples), -1)
+    for ax, numbers, curve in zip(axes, samples.values(), densities, strict=True):
         ax.hist(numbers.numpy(), edges, density=True, color="tab:blue", alpha=0.5)
-        ax.plot(grid, density, c="black", lw=1)
+        ax.plot(grid, curve, c="black", lw=1)
         ax.set_yticks([])
     highest = max(ax.get_ylim()[1] for ax in axes)
     for ax in axes:

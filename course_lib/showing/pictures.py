@@ -28,8 +28,11 @@ def row_of_panels(
 
 
 def _plane(ax: Axes) -> None:
-    """Frame one picture of points."""
-    ax.set(xlim=(-LIMIT, LIMIT), ylim=(-LIMIT, LIMIT), aspect="equal", xticks=[], yticks=[])
+    """Frame one picture of points, with a scale at the left and lower edge of the row."""
+    ticks = (-2, 0, 2)
+    ax.set(xlim=(-LIMIT, LIMIT), ylim=(-LIMIT, LIMIT), aspect="equal", xticks=ticks, yticks=ticks)
+    ax.tick_params(labelsize=8, length=2)
+    ax.label_outer()
 
 
 def _scatter(ax: Axes, x: Tensor, y: Tensor | None = None) -> None:
@@ -82,6 +85,33 @@ def arrows(
             ax.scatter(*background.T, s=2, c="0.8")
         ax.quiver(*at.T, *field.T, angles="xy", scale_units="xy", scale=1, width=0.004)
         _plane(ax)
+    return figure
+
+
+def candidates(
+    points: Tensor,
+    shares: Sequence[Tensor],
+    at: Sequence[Tensor],
+    titles: Sequence[str] | None = None,
+    size: float = 3.0,
+) -> Figure:
+    """Colour data by how probable each point is as the origin of one noisy point, side by side.
+
+    points  (N, 2) the data
+    shares  tensors (N,), the probabilities; the largest of each picture is the darkest
+    at      tensors (2,), the noisy points, drawn as crosses; their mean guess is a circle
+    titles  one for each picture
+    """
+    figure, axes = row_of_panels(len(shares), titles, size)
+    for ax, share, x_t in zip(axes, shares, at, strict=True):
+        order = share.argsort()  # the probable ones on top
+        options = {"c": (share / share.max())[order], "cmap": "Blues", "vmin": -0.25, "vmax": 1}
+        ax.scatter(*points[order].T, s=6, linewidths=0, **options)
+        ax.scatter(*x_t, marker="x", c="black", s=40, label="$x_t$")
+        guess = share @ points
+        ax.scatter(*guess, marker="o", fc="none", ec="tab:orange", s=60, lw=2, label="mean")
+        _plane(ax)
+    axes[0].legend(fontsize=8, loc="upper left")
     return figure
 
 

@@ -100,8 +100,9 @@ def drag(playwright, page, address):
             continue
     page.wait_for_selector(IDLE, timeout=500_000)
     sliders = page.locator(".jp-OutputArea .noUi-handle")
-    assert sliders.count() == 2, "the notebook has two sliders: the walk in, and the walk out"
-    box = page.locator(".jp-OutputArea .widget-vbox").last
+    assert sliders.count() == 6, "the notebook has six sliders; the last is over numbers of steps"
+    with_pictures = page.locator(".jp-OutputArea .widget-vbox").filter(has=page.locator("img"))
+    box = with_pictures.last
     slider, picture = sliders.last, box.locator("img:visible")
     slider.scroll_into_view_if_needed()
     before = picture.get_attribute("src")

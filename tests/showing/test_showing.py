@@ -70,7 +70,7 @@ def test_every_plot_draws():
         showing.images(torch.randn(5, 1, 8, 8), "five"),
         showing.images([torch.randn(5, 3, 8, 8)] * 2, ["a", "b"], columns=3),
         showing.loss_curve(records),
-        showing.loss_curve(records[:3]),
+        showing.loss_curve(records[:3], floor=0.2),
         showing.lines([1, 2, 3], {"a": [1, 2, 3]}, "x", "y", log=True, floor=0.5),
         showing.noise_curves([schedules.linear(), schedules.flow()]),
         showing.noise_curves([schedules.cosine()], torch.randn(11, 1, 28, 28), "all", 300),
@@ -157,6 +157,40 @@ def test_histograms_are_densities_on_the_same_scale_as_the_curve():
     (ax,) = showing.histograms({"u": uniform}, torch.linspace(0, 2, 9), torch.ones(9)).axes
     heights = [bar.get_height() for bar in ax.patches]
     assert max(heights) == pytest.approx(1, rel=0.05) and heights[-1] == 0
+
+
+def test_clouds_of_points_have_a_scale_at_the_edge_of_the_row():
+    left, right = showing.points([torch.zeros(1, 2)] * 2).axes
+    for ax in (left, right):
+        assert list(ax.get_xticks()) == list(ax.get_yticks()) == [-2, 0, 2]
+    assert (
+        left.yaxis.get_tick_params()["labelleft"] and left.xaxis.get_tick_params()["labelbottom"]
+    )
+    assert not right.yaxis.get_tick_params()["labelleft"]
+
+
+def test_histograms_may_have_a_density_each():
+    two = {"a": torch.zeros(9), "b": torch.ones(9)}
+    grid, density = torch.linspace(-1, 2, 4), torch.tensor([[0.0, 1, 0, 0], [0, 0, 1, 0]])
+    axes = showing.histograms(two, grid, density).axes
+    assert [ax.lines[0].get_ydata().argmax() for ax in axes] == [1, 2]
+
+
+def test_the_unavoidable_part_of_a_loss_is_drawn_where_it_is_known():
+    records = [Record(i + 1, 1.0, 1e-3, 1.0, float(i)) for i in range(9)]
+    (ax,) = showing.loss_curve(records, floor=0.234).axes
+    assert set(ax.lines[-1].get_ydata()) == {0.234}
+    assert "0.234" in ax.lines[-1].get_label()
+    assert len(showing.loss_curve(records).axes[0].lines) == 2
+
+
+def test_the_most_probable_candidate_is_the_darkest_and_the_mean_is_marked():
+    points, share = torch.tensor([[0.0, 0], [2, 0], [0, 2]]), torch.tensor([0.25, 0.75, 0])
+    (ax,) = showing.candidates(points, [share], [torch.ones(2)], ["one"]).axes
+    data, x_t, mean = ax.collections
+    assert data.get_offsets()[-1].tolist() == [2, 0] and data.get_array()[-1] == 1
+    assert x_t.get_offsets().tolist() == [[1, 1]]
+    assert mean.get_offsets().tolist() == [[1.5, 0]] and ax.get_title() == "one"
 
 
 def test_a_live_picture_is_drawn_anew_when_the_slider_is_let_go():
