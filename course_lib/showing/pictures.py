@@ -223,7 +223,7 @@ def u_shape(
     arrow = {"arrowstyle": "->", "color": "0.4"}
     for (k, right, bottom, top), (j, left, low, high) in pairwise(places):
         ends = (k + right, (bottom + top) / 2), (j - left, (low + high) / 2)
-        ax.annotate("", ends[1], ends[0], arrowprops=arrow)
+        ax.annotate("", ends[1], ends[0], arrowprops=arrow, zorder=1)
     for a, b in shortcuts:
         bend = {"connectionstyle": "arc3,rad=-0.25", "ls": "--", "color": "tab:red"}
         start, end = ((places[i][0], places[i][3] + 0.03) for i in (a, b))
