@@ -21,6 +21,7 @@ from course_lib.showing.pictures import (
     step,
     table,
     tile,
+    u_shape,
 )
 from course_lib.showing.widgets import Guess, explorer, live, png, scrub, scrubber
 
@@ -46,4 +47,5 @@ __all__ = [
     "table",
     "tile",
     "tradeoff",
+    "u_shape",
 ]

@@ -1,6 +1,7 @@
 """Pictures of data: points, images, and the steps of a sampler."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -225,4 +226,39 @@ def table(rows: dict[str, Tensor], size: float = 0.55) -> Figure:
         show_sheet(ax, batch, count)
         beside = {"transform": ax.transAxes, "ha": "right", "va": "center"}
         ax.text(-0.01, 0.5, name, fontsize=9, **beside)
+    return figure
+
+
+def u_shape(
+    stations: Sequence[tuple[str, Sequence[int]]], shortcuts: Sequence[tuple[int, int]] = ()
+) -> Figure:
+    """Draw the way of an image through a network, from left to right.
+
+    stations   a name and the shape (C, H, W) of what is there; a box is as high as the picture
+               and as wide as it has channels, and stands the lower the smaller the picture is
+    shortcuts  pairs of stations, by index, that are joined by an arrow of their own
+    """
+    figure, ax = plt.subplots(figsize=(0.7 * len(stations), 3.3), layout="constrained")
+    largest = max(h for _, (_, h, _) in stations)
+    widest = max(c for _, (c, _, _) in stations)
+    places = []
+    for k, (name, (c, h, w)) in enumerate(stations):
+        width, height = 0.04 + 0.6 * c / widest, 1.1 * h / largest
+        level = 1.6 * np.log2(h / largest)
+        ax.add_patch(plt.Rectangle((k - width / 2, level), width, height, fc="#9ecae1", ec="0.3"))
+        text = {"ha": "center", "va": "top", "fontsize": 8, "zorder": 3}
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+        ax.text(k, level - 0.08, f"{name}\n{c}×{h}×{w}", bbox=box, **text)
+        places.append((k, width / 2, level, level + height))
+    arrow = {"arrowstyle": "->", "color": "0.4"}
+    for (k, right, bottom, top), (j, left, low, high) in pairwise(places):
+        ends = (k + right, (bottom + top) / 2), (j - left, (low + high) / 2)
+        ax.annotate("", ends[1], ends[0], arrowprops=arrow, zorder=1)
+    for a, b in shortcuts:
+        bend = {"connectionstyle": "arc3,rad=-0.25", "ls": "--", "color": "tab:red"}
+        start, end = ((places[i][0], places[i][3] + 0.03) for i in (a, b))
+        ax.annotate("", end, start, arrowprops=arrow | bend)
+    low = min(bottom for _, _, bottom, _ in places)
+    ax.set(xlim=(-0.6, len(stations) - 0.4), ylim=(low - 0.75, 1.2))
+    ax.set_axis_off()
     return figure

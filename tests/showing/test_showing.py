@@ -244,3 +244,12 @@ def test_a_guess_can_be_read_where_there_are_no_widgets():
     bundle = showing.Guess("Which is larger?", "left", "right")._repr_mimebundle_()
     assert bundle["text/plain"] == "Which is larger?  [ ] left  [ ] right"
     assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_a_u_shape_stands_lower_where_the_picture_is_smaller():
+    stations = [("image", (1, 28, 28)), ("block", (32, 14, 14)), ("end", (1, 28, 28))]
+    ax = showing.u_shape(stations, shortcuts=[(0, 2)]).axes[0]
+    image, block, end = ax.patches[:3]
+    assert image.get_y() == end.get_y() > block.get_y()
+    assert image.get_height() == 2 * block.get_height() and image.get_width() < block.get_width()
+    assert "block\n32×14×14" in [text.get_text() for text in ax.texts]
