@@ -33,8 +33,11 @@ def row_of_panels(
 
 
 def _plane(ax: Axes) -> None:
-    """Frame one picture of points."""
-    ax.set(xlim=(-LIMIT, LIMIT), ylim=(-LIMIT, LIMIT), aspect="equal", xticks=[], yticks=[])
+    """Frame one picture of points, with a scale at the left and lower edge of the row."""
+    ticks = (-2, 0, 2)
+    ax.set(xlim=(-LIMIT, LIMIT), ylim=(-LIMIT, LIMIT), aspect="equal", xticks=ticks, yticks=ticks)
+    ax.tick_params(labelsize=8, length=2)
+    ax.label_outer()
 
 
 def _scatter(ax: Axes, x: Tensor, y: Tensor | None = None) -> None:

@@ -167,6 +167,16 @@ def test_histograms_are_densities_on_the_same_scale_as_the_curve():
     assert max(heights) == pytest.approx(1, rel=0.05) and heights[-1] == 0
 
 
+def test_clouds_of_points_have_a_scale_at_the_edge_of_the_row():
+    left, right = showing.points([torch.zeros(1, 2)] * 2).axes
+    for ax in (left, right):
+        assert list(ax.get_xticks()) == list(ax.get_yticks()) == [-2, 0, 2]
+    assert (
+        left.yaxis.get_tick_params()["labelleft"] and left.xaxis.get_tick_params()["labelbottom"]
+    )
+    assert not right.yaxis.get_tick_params()["labelleft"]
+
+
 def test_a_live_picture_is_drawn_anew_when_the_slider_is_let_go():
     asked, before = [], matplotlib.pyplot.get_fignums()
 
