@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -14,6 +15,10 @@ from course_lib.samplers import Step
 
 LIMIT = 3.0
 """Half the width of a picture of points: data of unit variance and their noise fit inside."""
+LABEL_COLOURS = ListedColormap(
+    ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"]
+)
+"""Colours of the labels 0 to 7, which the colour-blind can tell apart too (Okabe and Ito 2008)."""
 
 
 def row_of_panels(
@@ -43,7 +48,7 @@ def _scatter(ax: Axes, x: Tensor, y: Tensor | None = None) -> None:
     if y is None:
         ax.scatter(x[:, 0], x[:, 1], s=size, c="tab:blue", alpha=0.5, linewidths=0)
     else:
-        ax.scatter(x[:, 0], x[:, 1], s=size, c=y, cmap="tab10", vmin=0, vmax=9, linewidths=0)
+        ax.scatter(x[:, 0], x[:, 1], s=size, c=y, cmap=LABEL_COLOURS, vmin=0, vmax=7, linewidths=0)
     _plane(ax)
 
 

@@ -47,6 +47,14 @@ def test_film_strips_show_the_times_asked_for(steps):
     assert states[0] is steps[0].x_t and states[1] is steps[5].x_s and states[2] is steps[-1].x_s
 
 
+def test_points_have_the_colour_of_their_label():
+    labels = torch.arange(8)
+    figure = showing.points([torch.randn(8, 2)], labels=labels)
+    drawn = figure.axes[0].collections[0]
+    figure.canvas.draw()
+    assert np.allclose(drawn.get_facecolors(), pictures.LABEL_COLOURS(np.arange(8)))
+
+
 def test_noise_curves_are_those_of_the_schedules():
     cosine, flow = schedules.cosine(50), schedules.flow(20)
     figure = showing.noise_curves([cosine, flow], torch.zeros(3, 1, 8, 8), "both", t=5)
