@@ -48,17 +48,21 @@ def points(
     titles: Sequence[str] | None = None,
     labels: Tensor | Sequence[Tensor | None] | None = None,
     size: float = 2.6,
+    background: Tensor | None = None,
 ) -> Figure:
     """Draw clouds of points side by side.
 
-    clouds  tensors (N, 2)
-    titles  one for each cloud
-    labels  (N,) colours for all clouds, or one such tensor (or None) for each
+    clouds      tensors (N, 2)
+    titles      one for each cloud
+    labels      (N,) colours for all clouds, or one such tensor (or None) for each
+    background  (M, 2) points drawn in grey underneath, such as real ones
     """
     figure, axes = row_of_panels(len(clouds), titles, size)
     if labels is None or isinstance(labels, Tensor):
         labels = [labels] * len(clouds)
     for ax, cloud, y in zip(axes, clouds, labels, strict=True):
+        if background is not None:
+            ax.scatter(*background.T, s=2, c="0.75")
         _scatter(ax, cloud, y)
     return figure
 
@@ -83,6 +87,42 @@ def arrows(
         ax.quiver(*at.T, *field.T, angles="xy", scale_units="xy", scale=1, width=0.004)
         _plane(ax)
     return figure
+
+
+def balls(
+    sets: dict[str, Tensor], names: tuple[str, str] = ("precision", "recall"), k: int = 3
+) -> Figure:
+    """Draw what precision and recall count: points of one set inside the balls of another.
+
+    sets   two sets of points (N, 2), the real ones first
+    names  titles of the two pictures: samples in the balls of the real ones, and the reverse
+    k      each ball reaches to its centre's k-th nearest fellow
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(8, 4.3), layout="constrained")
+    (real, samples), pairs = sets, list(sets.values())
+    for ax, name, reverse in zip(axes, names, (False, True), strict=True):
+        centres, dots = pairs[::-1] if reverse else pairs
+        inner, outer = (real, samples) if reverse else (samples, real)
+        reach = torch.cdist(centres, centres).kthvalue(k + 1, dim=1).values  # itself is the first
+        hit = (torch.cdist(dots, centres) <= reach).any(dim=1)
+        for centre, radius in zip(centres, reach, strict=True):
+            ax.add_patch(plt.Circle(centre.tolist(), float(radius), color="0.5", alpha=0.15, lw=0))
+        ax.scatter(*dots[hit].T, s=16, c="tab:blue", label="inside a ball")
+        ax.scatter(*dots[~hit].T, s=34, c="tab:orange", marker="x", label="outside")
+        share = f"{name} {hit.double().mean():.0%}"
+        ax.set_title(f"{share}: {inner} in the balls of {outer}", fontsize=10)
+        ax.set(aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
+        ax.legend(fontsize=8)
+    return figure
+
+
+def signed(x: Tensor) -> Tensor:
+    """Colour numbers by their sign: (N, 1, H, W) around 0 to pictures (N, 3, H, W) in [-1, 1].
+
+    White is 0, red is 1 or more, and blue is −1 or less.
+    """
+    more, less = x.clamp(0, 1), (-x).clamp(0, 1)
+    return 1 - 2 * torch.cat([less, torch.maximum(more, less), more], dim=1)
 
 
 def tile(images: Tensor, columns: int) -> np.ndarray:
