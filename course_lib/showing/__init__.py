@@ -1,6 +1,7 @@
 """Showing: arrays, steps or records in, a figure or a slider out; nothing here samples.
 
-`pictures` shows data, `curves` what was measured, and `widgets` puts sliders over both.
+`pictures` shows data, `curves` what was measured, `diagrams` explain one idea each, and `widgets`
+puts sliders over pictures.
 """
 
 from course_lib.showing.curves import (
@@ -11,17 +12,17 @@ from course_lib.showing.curves import (
     panels,
     tradeoff,
 )
+from course_lib.showing.diagrams import balls, candidates, u_shape
 from course_lib.showing.pictures import (
     LIMIT,
     arrows,
-    candidates,
     film_strip,
     images,
     points,
+    signed,
     step,
     table,
     tile,
-    u_shape,
 )
 from course_lib.showing.widgets import Guess, explorer, live, png, scrub, scrubber
 
@@ -29,6 +30,7 @@ __all__ = [
     "LIMIT",
     "Guess",
     "arrows",
+    "balls",
     "candidates",
     "explorer",
     "film_strip",
@@ -43,6 +45,7 @@ __all__ = [
     "points",
     "scrub",
     "scrubber",
+    "signed",
     "step",
     "table",
     "tile",

@@ -108,24 +108,34 @@ def panels(
     measures: dict[str, Tensor],
     xlabel: str,
     floors: dict[str, float] | None = None,
+    marks: dict[str, Sequence[float]] | None = None,
 ) -> Figure:
-    """Draw one small plot for each measure: every run as dots, their mean as a line.
+    """Draw one plot for each measure, three in a row: every run as dots, their mean as a line.
 
-    x         (N,) the common horizontal axis
+    x         (N,) the common horizontal axis, positive: it is logarithmic
     measures  (R, N) values of R runs for each name
     floors    drawn as a dashed line where there is one: what real data score
+    marks     a name, and for each run the place on the axis to put a ring
     """
+    rows = -(-(len(measures) + 1) // 3)  # one place is for the legend
     figure, axes = plt.subplots(
-        1, len(measures), figsize=(2.4 * len(measures), 2.4), squeeze=False, layout="constrained"
+        rows, 3, figsize=(9, 2.6 * rows), squeeze=False, layout="constrained"
     )
-    for ax, (name, runs) in zip(axes[0], measures.items(), strict=True):
-        ax.plot(x, runs.mean(0), c="tab:blue")
-        for run in runs:
-            ax.scatter(x, run, s=8, c="tab:blue", alpha=0.6, linewidths=0)
+    for ax, (name, runs) in zip(axes.flat, measures.items(), strict=False):
+        ax.plot(x, runs.mean(0), c="tab:blue", label="mean of the runs")
+        ax.plot(x, runs.T, "o", c="tab:blue", ms=3, alpha=0.6)
         if floors and name in floors:
-            ax.axhline(floors[name], ls="--", c="0.5")
-        ax.set_title(name, fontsize=10)
-        ax.set_xlabel(xlabel)
+            ax.axhline(floors[name], ls="--", c="0.4", label="real data")
+        for mark, places in (marks or {}).items():
+            at = [run[list(x).index(place)] for run, place in zip(runs, places, strict=True)]
+            ax.plot(places, at, "o", c="tab:orange", mfc="none", ms=10, mew=1.5, label=mark)
+        ax.set(title=name, xlabel=xlabel, xscale="log")
+        ax.set_xticks(x, [f"{value:g}" for value in x])
+        ax.minorticks_off()
+    names = {k: v for ax in axes.flat for v, k in zip(*ax.get_legend_handles_labels())}
+    for ax in list(axes.flat)[len(measures) :]:
+        ax.axis("off")
+    axes[-1, -1].legend(names.values(), names.keys(), loc="center")
     return figure
 
 

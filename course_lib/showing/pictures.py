@@ -1,7 +1,6 @@
 """Pictures of data: points, images, and the steps of a sampler."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -33,7 +32,7 @@ def row_of_panels(
     return figure, list(axes[0])
 
 
-def _plane(ax: Axes) -> None:
+def plane(ax: Axes) -> None:
     """Frame one picture of points, with a scale at the left and lower edge of the row."""
     ticks = (-2, 0, 2)
     ax.set(xlim=(-LIMIT, LIMIT), ylim=(-LIMIT, LIMIT), aspect="equal", xticks=ticks, yticks=ticks)
@@ -49,7 +48,7 @@ def _scatter(ax: Axes, x: Tensor, y: Tensor | None = None) -> None:
         ax.scatter(x[:, 0], x[:, 1], s=size, c="tab:blue", alpha=0.5, linewidths=0)
     else:
         ax.scatter(x[:, 0], x[:, 1], s=size, c=y, cmap=LABEL_COLOURS, vmin=0, vmax=7, linewidths=0)
-    _plane(ax)
+    plane(ax)
 
 
 def points(
@@ -57,17 +56,21 @@ def points(
     titles: Sequence[str] | None = None,
     labels: Tensor | Sequence[Tensor | None] | None = None,
     size: float = 2.6,
+    background: Tensor | None = None,
 ) -> Figure:
     """Draw clouds of points side by side.
 
-    clouds  tensors (N, 2)
-    titles  one for each cloud
-    labels  (N,) colours for all clouds, or one such tensor (or None) for each
+    clouds      tensors (N, 2)
+    titles      one for each cloud
+    labels      (N,) colours for all clouds, or one such tensor (or None) for each
+    background  (M, 2) points drawn in grey underneath, such as real ones
     """
     figure, axes = row_of_panels(len(clouds), titles, size)
     if labels is None or isinstance(labels, Tensor):
         labels = [labels] * len(clouds)
     for ax, cloud, y in zip(axes, clouds, labels, strict=True):
+        if background is not None:
+            ax.scatter(*background.T, s=2, c="0.75")
         _scatter(ax, cloud, y)
     return figure
 
@@ -90,35 +93,17 @@ def arrows(
         if background is not None:
             ax.scatter(*background.T, s=2, c="0.8")
         ax.quiver(*at.T, *field.T, angles="xy", scale_units="xy", scale=1, width=0.004)
-        _plane(ax)
+        plane(ax)
     return figure
 
 
-def candidates(
-    points: Tensor,
-    shares: Sequence[Tensor],
-    at: Sequence[Tensor],
-    titles: Sequence[str] | None = None,
-    size: float = 3.0,
-) -> Figure:
-    """Colour data by how probable each point is as the origin of one noisy point, side by side.
+def signed(x: Tensor) -> Tensor:
+    """Colour numbers by their sign: (N, 1, H, W) around 0 to pictures (N, 3, H, W) in [-1, 1].
 
-    points  (N, 2) the data
-    shares  tensors (N,), the probabilities; the largest of each picture is the darkest
-    at      tensors (2,), the noisy points, drawn as crosses; their mean guess is a circle
-    titles  one for each picture
+    White is 0, red is 1 or more, and blue is −1 or less.
     """
-    figure, axes = row_of_panels(len(shares), titles, size)
-    for ax, share, x_t in zip(axes, shares, at, strict=True):
-        order = share.argsort()  # the probable ones on top
-        options = {"c": (share / share.max())[order], "cmap": "Blues", "vmin": -0.25, "vmax": 1}
-        ax.scatter(*points[order].T, s=6, linewidths=0, **options)
-        ax.scatter(*x_t, marker="x", c="black", s=40, label="$x_t$")
-        guess = share @ points
-        ax.scatter(*guess, marker="o", fc="none", ec="tab:orange", s=60, lw=2, label="mean")
-        _plane(ax)
-    axes[0].legend(fontsize=8, loc="upper left")
-    return figure
+    more, less = x.clamp(0, 1), (-x).clamp(0, 1)
+    return 1 - 2 * torch.cat([less, torch.maximum(more, less), more], dim=1)
 
 
 def tile(images: Tensor, columns: int) -> np.ndarray:
@@ -231,39 +216,4 @@ def table(rows: dict[str, Tensor], size: float = 0.55) -> Figure:
         show_sheet(ax, batch, count)
         beside = {"transform": ax.transAxes, "ha": "right", "va": "center"}
         ax.text(-0.01, 0.5, name, fontsize=9, **beside)
-    return figure
-
-
-def u_shape(
-    stations: Sequence[tuple[str, Sequence[int]]], shortcuts: Sequence[tuple[int, int]] = ()
-) -> Figure:
-    """Draw the way of an image through a network, from left to right.
-
-    stations   a name and the shape (C, H, W) of what is there; a box is as high as the picture
-               and as wide as it has channels, and stands the lower the smaller the picture is
-    shortcuts  pairs of stations, by index, that are joined by an arrow of their own
-    """
-    figure, ax = plt.subplots(figsize=(0.7 * len(stations), 3.3), layout="constrained")
-    largest = max(h for _, (_, h, _) in stations)
-    widest = max(c for _, (c, _, _) in stations)
-    places = []
-    for k, (name, (c, h, w)) in enumerate(stations):
-        width, height = 0.04 + 0.6 * c / widest, 1.1 * h / largest
-        level = 1.6 * np.log2(h / largest)
-        ax.add_patch(plt.Rectangle((k - width / 2, level), width, height, fc="#9ecae1", ec="0.3"))
-        text = {"ha": "center", "va": "top", "fontsize": 8, "zorder": 3}
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-        ax.text(k, level - 0.08, f"{name}\n{c}×{h}×{w}", bbox=box, **text)
-        places.append((k, width / 2, level, level + height))
-    arrow = {"arrowstyle": "->", "color": "0.4"}
-    for (k, right, bottom, top), (j, left, low, high) in pairwise(places):
-        ends = (k + right, (bottom + top) / 2), (j - left, (low + high) / 2)
-        ax.annotate("", ends[1], ends[0], arrowprops=arrow, zorder=1)
-    for a, b in shortcuts:
-        bend = {"connectionstyle": "arc3,rad=-0.25", "ls": "--", "color": "tab:red"}
-        start, end = ((places[i][0], places[i][3] + 0.03) for i in (a, b))
-        ax.annotate("", end, start, arrowprops=arrow | bend)
-    low = min(bottom for _, _, bottom, _ in places)
-    ax.set(xlim=(-0.6, len(stations) - 0.4), ylim=(low - 0.75, 1.2))
-    ax.set_axis_off()
     return figure

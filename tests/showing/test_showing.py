@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from course_lib import schedules, showing
+from course_lib.judging import precision_recall
 from course_lib.samplers import Step
 from course_lib.showing import pictures
 from course_lib.training import Record
@@ -155,9 +156,38 @@ def test_a_table_has_a_named_row_for_each_batch():
 
 def test_panels_show_runs_their_mean_and_the_floor():
     runs = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
-    left, right = showing.panels([1, 2], {"a": runs, "b": runs}, "x", {"b": 0.5}).axes
-    assert left.lines[0].get_ydata().tolist() == [2, 3] and len(left.collections) == 2
-    assert len(left.lines) == 1 and right.lines[1].get_ydata()[0] == 0.5
+    options = {"floors": {"b": 0.5}, "marks": {"elbow": [2, 1]}}
+    left, right, rest = showing.panels([1, 2], {"a": runs, "b": runs}, "x", **options).axes
+    assert left.lines[0].get_ydata().tolist() == [2, 3]
+    assert [line.get_ydata().tolist() for line in left.lines[1:3]] == runs.tolist()
+    assert left.lines[3].get_ydata().tolist() == [2, 3] and len(left.lines) == 4
+    assert right.lines[3].get_ydata()[0] == 0.5 and left.get_xscale() == "log"
+    named = {text.get_text() for text in rest.get_legend().get_texts()}
+    assert named == {"mean of the runs", "real data", "elbow"}
+
+
+def test_balls_count_what_precision_and_recall_count():
+    real, samples = torch.randn(2, 30, 2, generator=torch.Generator().manual_seed(0))
+    figure = showing.balls({"real": real, "samples": 0.3 * samples})
+    shares = precision_recall(real, 0.3 * samples)
+    for ax, share in zip(figure.axes, shares, strict=True):
+        assert f"{share:.0%}" in ax.get_title() and len(ax.patches) == 30
+        assert len(ax.collections[0].get_offsets()) == round(30 * share)
+
+
+def test_signed_numbers_are_red_and_blue_around_white():
+    x = torch.tensor([0.0, 1, -1, 2]).reshape(1, 1, 1, 4)
+    assert showing.signed(x)[0, :, 0].T.tolist() == [
+        [1, 1, 1],
+        [1, -1, -1],
+        [-1, -1, 1],
+        [1, -1, -1],
+    ]
+
+
+def test_points_may_stand_on_others():
+    figure = showing.points([torch.zeros(4, 2)] * 2, background=torch.ones(3, 2))
+    assert [len(ax.collections[0].get_offsets()) for ax in figure.axes] == [3, 3]
 
 
 def test_histograms_are_densities_on_the_same_scale_as_the_curve():
