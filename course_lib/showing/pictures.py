@@ -70,7 +70,7 @@ def points(
         labels = [labels] * len(clouds)
     for ax, cloud, y in zip(axes, clouds, labels, strict=True):
         if background is not None:
-            ax.scatter(*background.T, s=2, c="0.75")
+            ax.scatter(*background.T, s=4, c="0.75", linewidths=0)
         _scatter(ax, cloud, y)
     return figure
 
