@@ -192,5 +192,5 @@ def test_a_run_needs_one_length(rival, length):
 def test_broken_data_stop_the_run(rival):
     x, y = halves(8)
     x[3] = float("nan")
-    with pytest.raises(FloatingPointError, match="finite and in"):
+    with pytest.raises(FloatingPointError, match="finite, and images in"):
         losses(rival(x, y, steps=20, batch_size=8))
