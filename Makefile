@@ -73,9 +73,10 @@ rivals:  ## give diffusion, a GAN and a VAE the same two minutes, and judge what
 	$(BIN)/python benchmarks/rivals.py $(ARGS)
 
 .PHONY: judge
-judge:  ## train the classifier that judges generated digits, and store its weights
+judge:  ## train the two classifiers that judge generated digits, and store their weights
 	$(call setup)
-	$(BIN)/course train judge --overwrite --out course_lib/weights/judge.safetensors $(ARGS)
+	$(BIN)/course train first-judge --seed 0 --overwrite --out course_lib/weights/judges/first.safetensors
+	$(BIN)/course train second-judge --seed 1 --overwrite --out course_lib/weights/judges/second.safetensors
 
 .PHONY: checkpoints
 checkpoints:  ## train the models that come with the course, and judge them; takes some hours

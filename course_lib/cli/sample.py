@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from course_lib import samplers, showing, solvers, spacings
 from course_lib.cli.errors import fail
-from course_lib.judging import evaluation
+from course_lib.judging import evaluation, reference
 from course_lib.predictions import Denoiser
 from course_lib.schedules import Schedule
 from course_lib.training import checkpoints, recipes
@@ -96,7 +96,7 @@ def sample(
     points = len(recipe.sample) == 1
     n = n or (2000 if points else 8) * len(wanted)
     if labels is None and recipe.sample == (1, 28, 28) and out.suffix == ".npz":
-        y = evaluation.draw_labels(n, seed)
+        y = reference.quota_labels(n)
     else:
         y = torch.tensor([int(k) for k in wanted]).repeat(-(-n // len(wanted)))[:n]
 
@@ -144,14 +144,15 @@ def evaluate(
 ) -> None:
     """Generate digits and judge them, beside what as many real digits score. Needs no data set.
 
-    Accuracy is the share that an independent classifier reads as the digit asked for. Distances
-    are measured between its features; a smaller n makes a Fréchet distance larger.
+    Two independent classifiers read them. Accuracy is the share read as the digit asked for.
+    Distances are measured between features; a smaller n makes a Fréchet distance larger, so look
+    at what it is above the floor.
 
     Example: course evaluate --checkpoint mnist --n 10000 --guidance 1.3 --json
     """
     recipe, denoiser = load(checkpoint)
     if recipe.sample != (1, 28, 28):
-        raise fail(f"the judge reads digits, not samples of the {recipe.name} model.")
+        raise fail(f"the judges read digits, not samples of the {recipe.name} model.")
     bar = partial(tqdm, total=-(-n // evaluation.BATCH), unit="batch", disable=None)
     try:
         report = evaluation.evaluate(

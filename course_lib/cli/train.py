@@ -1,5 +1,7 @@
-"""``course train``: train a model by its recipe, or the classifier that judges digits."""
+"""``course train``: train a model by its recipe, or a classifier that judges digits."""
 
+import hashlib
+import json
 import time
 from enum import Enum
 from pathlib import Path
@@ -16,13 +18,14 @@ from course_lib.training import checkpoints, recipes
 
 app = typer.Typer()
 SAVE_EVERY = 60.0  # seconds; a power cut costs no more than this
-Model = Enum("Model", {name: name for name in (*recipes.RECIPES, "judge")}, type=str)
+JUDGES = {f"{name}-judge": name for name in judge.JUDGES}
+Model = Enum("Model", {name: name for name in (*recipes.RECIPES, *JUDGES)}, type=str)
 
 
 @app.command()
 def train(
     what: Annotated[
-        Model, typer.Argument(help="What to train; 'judge' is the classifier of MNIST's digits.")
+        Model, typer.Argument(help="What to train; a judge is a classifier of MNIST's digits.")
     ],
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help="Training time; the recipe's own if left out.")
@@ -53,8 +56,8 @@ def train(
         raise fail("give --minutes or --steps, not both.")
     if out.exists() and not (resume or overwrite):
         raise fail(f"{out} exists: add --resume to go on with it, or --overwrite to replace it.")
-    if what is Model.judge:
-        return train_judge(out, seed)
+    if what.value in JUDGES:
+        return train_judge(JUDGES[what.value], out, seed)
 
     trainer = recipes.RECIPES[what.value].trainer(steps=steps, minutes=minutes, seed=seed)
     if resume:
@@ -94,30 +97,45 @@ def train(
     )
 
 
-def train_judge(out: Path, seed: int) -> None:
-    """Train the classifier on all of MNIST, report its accuracy on the test set, and save it."""
+def train_judge(name: str, out: Path, seed: int) -> None:
+    """Train a classifier on MNIST, and save it with its card and what it sees in real digits."""
     try:
         digits = data.mnist()
     except data.DataUnavailable as error:
         raise fail(error) from error
     torch.manual_seed(seed)
-    model = judge.Judge()
+    model = judge.JUDGES[name]()
+    images, labels = digits.x_train[: judge.SEEN], digits.y_train[: judge.SEEN]
     start = time.monotonic()
-    records = judge.train_judge(model, digits.x_train, digits.y_train, seed=seed)
-    for _ in tqdm(records, total=judge.total_steps(len(digits.x_train)), unit="step"):
+    records = judge.train_judge(model, images, labels, seed=seed)
+    for _ in tqdm(records, total=judge.total_steps(judge.SEEN), unit="step"):
         pass
     seconds = time.monotonic() - start
-    accuracy = judge.accuracy(model, digits.x_test, digits.y_test)
-    about = {"recipe": "judge", "seed": seed, "seconds": round(seconds), "accuracy": accuracy}
-    checkpoints.write(out, model.state_dict(), about)
-    typer.echo(f"Saved {out}: {accuracy:.2%} of the test set right after {seconds:.0f} s.")
-    write_reference(out.with_name("reference.safetensors"), model, digits)
+    checkpoints.write(out, model.state_dict(), {"recipe": f"{name}-judge", "seed": seed})
+    right = judge.in_batches(model, digits.x_test).argmax(1) == digits.y_test
+    card = {
+        "command": f"course train {name}-judge --seed {seed}",
+        "data": f"MNIST, the first {judge.SEEN:,} training images, moved by up to two pixels",
+        "seed": seed,
+        "seconds": round(seconds),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
+        "accuracy": right.double().mean().item(),
+        "by_class": [right[digits.y_test == k].double().mean().item() for k in range(10)],
+        "judged_on": f"MNIST, all {len(right):,} test images",
+    }
+    out.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    typer.echo(f"Saved {out}: {card['accuracy']:.2%} of the test set right after {seconds:.0f} s.")
+    write_reference(out.with_name(f"{out.stem}-reference.safetensors"), model, digits)
 
 
 def write_reference(out: Path, model: judge.Judge, digits: data.ImageData) -> None:
     """Measure what real digits score with this judge, and save it for every later evaluation."""
-    train = digits.x_train, digits.y_train
-    parts = reference.build_reference(model, train, digits.x_test)
-    *_, tensors = tqdm(parts, total=reference.MEASUREMENTS, unit="measurement")
+    train, test = (digits.x_train, digits.y_train), (digits.x_test, digits.y_test)
+    *_, tensors = tqdm(
+        reference.build_reference(model, train, test),
+        total=reference.MEASUREMENTS,
+        unit="measurement",
+    )
     checkpoints.write(out, tensors, {"recipe": "reference"})
     typer.echo(f"Saved {out}: what real digits score.")

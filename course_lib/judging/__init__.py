@@ -1,11 +1,13 @@
 """Judging: how good samples are, measured beside what real data score.
 
 `metrics` compares clouds of points and measures where a denoiser errs, `fidelity` compares sets
-of features. Those of digits come from a `judge`; `reference` holds what it sees in real ones, and
-`evaluation` makes a report of generated ones.
+of features. Those of digits come from a `judge`, of which there are two; `reference` holds what
+each sees in real ones, `distances` says how a distance is reported and when one is smaller than
+another, and `evaluation` makes a report of generated digits.
 """
 
-from course_lib.judging.evaluation import Report, draw_labels, evaluate, generate, judge_samples
+from course_lib.judging.distances import Difference, Distance, above_floor, agreed, compare
+from course_lib.judging.evaluation import Report, Verdict, evaluate, generate, judge_samples
 from course_lib.judging.fidelity import (
     coverage,
     diversity,
@@ -14,29 +16,52 @@ from course_lib.judging.fidelity import (
     nearest,
     precision_recall,
 )
-from course_lib.judging.judge import Judge, accuracy, in_batches, load_judge
+from course_lib.judging.judge import (
+    JUDGES,
+    Judge,
+    accuracy,
+    in_batches,
+    judge_card,
+    load_judge,
+)
 from course_lib.judging.metrics import error_by_time, real_floor, sliced_distance
-from course_lib.judging.reference import SIZES, load_reference
+from course_lib.judging.reference import (
+    SIZES,
+    Reference,
+    load_reference,
+    quota_labels,
+    under_quotas,
+)
 
 __all__ = [
+    "JUDGES",
     "SIZES",
+    "Difference",
+    "Distance",
     "Judge",
+    "Reference",
     "Report",
+    "Verdict",
+    "above_floor",
     "accuracy",
+    "agreed",
+    "compare",
     "coverage",
     "diversity",
-    "draw_labels",
     "error_by_time",
     "evaluate",
     "frechet",
     "generate",
     "in_batches",
+    "judge_card",
     "judge_samples",
     "kernel_distance",
     "load_judge",
     "load_reference",
     "nearest",
     "precision_recall",
+    "quota_labels",
     "real_floor",
     "sliced_distance",
+    "under_quotas",
 ]

@@ -1,4 +1,4 @@
-"""Judging generated digits: sample them, and report what the judge says of them."""
+"""Judging generated digits: sample them, and report what both judges say of them."""
 
 import math
 import time
@@ -11,37 +11,30 @@ from torch import Tensor
 
 from course_lib import samplers
 from course_lib.guidance import Guided
-from course_lib.judging.judge import in_batches, load_judge
-from course_lib.judging.reference import MEASURES, load_reference, measure
+from course_lib.judging.distances import Distance, above_floor
+from course_lib.judging.judge import JUDGES, in_batches, load_judge
+from course_lib.judging.reference import MEASURES, load_reference, quota_labels
 from course_lib.predictions import Clipped, Denoiser
 
 BATCH = 250  # images sampled at a time
-COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
-"""How many of MNIST's training images show each digit."""
 
 
 @dataclass(frozen=True)
-class Report:
-    """What the judge says of n generated digits, and how they were made.
+class Verdict:
+    """What one judge says of n images.
 
-    n, steps, sampler, guidance, seed, seconds
-                 how they were made, the sampler as ``title`` writes it; seconds is the time it
-                 took, on this machine
     accuracy     share read as the digit that was asked for
     by_class     the same for each digit, 0 to 9
     confidence   mean probability that the judge gives to the digit it reads
-    entropy      of the digits read, in units of log 10: 1 if all ten come equally often
+    entropy      of the digits read, in units of log 10: nearly 1 if all ten come equally often
     frechet, kernel, precision, recall, diversity
                  see ``fidelity``
-    floor        the last five for n real training digits: what a perfect model would score
+    rejected     share that lies further from every real digit than one real digit in a hundred
+    bar          standard error of ``frechet`` minus its floor: see ``Distance``
+    floor        what n real digits under the same quotas score: all of MEASURES
     """
 
     n: int
-    steps: int
-    sampler: str
-    guidance: float
-    seed: int
-    seconds: float
     accuracy: float
     by_class: list[float]
     confidence: float
@@ -51,7 +44,33 @@ class Report:
     precision: float
     recall: float
     diversity: float
+    rejected: float
+    bar: float
     floor: dict[str, float]
+
+    @property
+    def distance(self) -> Distance:
+        """The Fréchet distance beside its floor."""
+        return Distance(self.frechet, self.floor["frechet"], self.bar, self.n)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What both judges say of n generated digits, and how they were made.
+
+    n, steps, sampler, guidance, seed, seconds
+                 how they were made, the sampler as ``title`` writes it; seconds is the time it
+                 took, on this machine
+    verdicts     of each of JUDGES
+    """
+
+    n: int
+    steps: int
+    sampler: str
+    guidance: float
+    seed: int
+    seconds: float
+    verdicts: dict[str, Verdict]
 
     def as_dict(self) -> dict:
         """Return the report as JSON can hold it."""
@@ -59,27 +78,25 @@ class Report:
 
     def __str__(self) -> str:
         """Return a small table, with what real digits score beside each number."""
-        worst = min(range(10), key=self.by_class.__getitem__)
         lines = [
             f"{self.n} digits by {self.sampler}, {self.steps} steps, guidance {self.guidance:g}, "
-            f"seed {self.seed}, {self.seconds:.0f} s",
-            f"accuracy    {self.accuracy:8.2%}   lowest: {self.by_class[worst]:.2%} ({worst})",
-            f"confidence  {self.confidence:8.2%}   entropy of the classes: {self.entropy:.4f}",
-            f"{'':12}{'samples':>8}   real digits, n = {self.n}",
+            f"seed {self.seed}, {self.seconds:.0f} s"
         ]
-        for name in MEASURES:
-            lines.append(f"{name:12}{getattr(self, name):8.4f}   {self.floor[name]:.4f}")
+        for name, said in self.verdicts.items():
+            worst = min(range(10), key=said.by_class.__getitem__)
+            lines += [
+                "",
+                f"the {name} judge",
+                f"lowest      {said.by_class[worst]:8.2%}   of the digits asked for, the {worst}",
+                f"confidence  {said.confidence:8.2%}   entropy of the classes: {said.entropy:.4f}",
+                f"{'':12}{'samples':>8}   real digits, n = {self.n}",
+            ]
+            for measure in MEASURES:
+                form = "8.2%" if measure in ("accuracy", "rejected") else "8.4f"
+                ours, real = getattr(said, measure), said.floor[measure]
+                lines.append(f"{measure:12}{ours:{form}} {real:{form}}")
+            lines.append(f"Fréchet distance above the floor: {said.distance}")
         return "\n".join(lines)
-
-
-def draw_labels(n: int, seed: int = 0) -> Tensor:
-    """Draw n digits by chance, each as often as MNIST shows it: (n,).
-
-    A distance compares sets of images, so that which digits they show counts too. A thousand real
-    ones of each score 0.12, and 10,000 left to chance, like those behind the floor, 0.07 to 0.09.
-    """
-    generator = torch.Generator().manual_seed(seed + 2**33)
-    return torch.multinomial(torch.tensor(COUNTS).double(), n, True, generator=generator)
 
 
 def generate(
@@ -115,26 +132,31 @@ def generate(
         yield x0.clamp(-1, 1) if images else x0  # rounding may leave it a little outside
 
 
-def judge_samples(x: Tensor, y: Tensor) -> dict:
-    """Return all of a Report that depends on the images x (N, 1, 28, 28) and labels y (N,) only.
+def judge_samples(x: Tensor, y: Tensor, name: str = "first") -> Verdict:
+    """Return what a judge says of images x (N, 1, 28, 28) that should show the digits y (N,).
 
-    Raises  ValueError if there are fewer than 100 images or more than 10,000
+    y       under quotas, such as ``quota_labels(N)``
+    name    of the judge, "first" or "second"
+    Raises  ValueError for other labels, and if there are fewer than 100 images or more than 10,000
     """
-    judge, real = load_judge(), load_reference()
-    floor = {name: real.floor(name, len(x)) for name in MEASURES}
+    judge, real = load_judge(name), load_reference(name)
+    floor = {measure: real.floor(measure, len(x)) for measure in MEASURES}
     features = in_batches(judge.features, x)
+    distance = above_floor(features, y, real)
     probability = in_batches(judge.classify, features).softmax(1)
     confidence, read = probability.max(1)
     share = torch.bincount(read, minlength=10) / len(read)
     right = read == y
-    return {
-        "accuracy": right.double().mean().item(),
-        "by_class": [right[y == k].double().mean().item() for k in range(10)],
-        "confidence": confidence.mean().item(),
-        "entropy": torch.special.entr(share).sum().item() / math.log(10),
-        **measure(real.features, features, y, real.kernel_within),
-        "floor": floor,
-    }
+    return Verdict(
+        n=len(x),
+        accuracy=right.double().mean().item(),
+        by_class=[right[y == k].double().mean().item() for k in range(10)],
+        confidence=confidence.mean().item(),
+        entropy=torch.special.entr(share).sum().item() / math.log(10),
+        **real.measure(features, y),
+        bar=distance.bar,
+        floor=floor,
+    )
 
 
 def title(sampler: Callable[..., Iterator[samplers.Step]]) -> str:
@@ -157,7 +179,7 @@ def evaluate(
     seed: int = 0,
     progress: Callable[[Iterator], Iterator] = iter,
 ) -> Report:
-    """Generate n digits, with labels by ``draw_labels``, and judge them.
+    """Generate n digits, with labels by ``quota_labels``, and let both judges read them.
 
     progress  wraps the iterator over batches, such as a progress bar
     The other arguments are those of ``generate``.
@@ -166,8 +188,9 @@ def evaluate(
     load_reference().floor("frechet", n)  # an n that cannot be judged is refused before sampling
     start = time.perf_counter()
     options = {"guidance": guidance, "steps": steps, "seed": seed}
-    y = draw_labels(n, seed)
+    y = quota_labels(n)
     parts = generate(denoiser, y, (n, 1, 28, 28), sampler=sampler, **options)
     x = torch.cat(list(progress(parts)))
     seconds = time.perf_counter() - start
-    return Report(n=n, sampler=title(sampler), seconds=seconds, **options, **judge_samples(x, y))
+    verdicts = {name: judge_samples(x, y, name) for name in JUDGES}
+    return Report(n=n, sampler=title(sampler), seconds=seconds, **options, verdicts=verdicts)

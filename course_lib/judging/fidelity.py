@@ -62,8 +62,9 @@ def kernel_distance(real: Tensor, samples: Tensor, within_real: float | None = N
 
     real, samples  (N, F) and (M, F) features, at least two each
     within_real    ``kernel_within(real)``, if it is known; it takes the most time
-    Returns        a number whose mean is 0 for two samples of one distribution at every N and M,
-                   so that it can fall below 0
+    Returns        a number whose mean is 0 for two independent samples of one distribution at
+                   every N and M, so that it can fall below 0; for digits under quotas its mean
+                   is below 0, since quotas are more even than chance
     Raises         ValueError if a set has fewer than two members
     See            Bińkowski et al. 2018 (arXiv:1801.01401), Eq. 3; Gretton et al. 2012, Eq. 3
     """

@@ -10,8 +10,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from course_lib import cli, training
-from course_lib.judging import evaluation
+from course_lib import cli, judging, training
 from course_lib.training import checkpoints
 
 run = CliRunner().invoke
@@ -108,10 +107,11 @@ def test_a_grid_of_images(tmp_path, monkeypatch):
     figures = json.loads(report.stdout)
     assert course("sample", *options, "--out", out).exit_code == 0
     x, y = (torch.from_numpy(np.load(out)[name]) for name in "xy")
-    assert torch.equal(y, evaluation.draw_labels(100))
-    assert evaluation.judge_samples(x, y)["frechet"] == figures["frechet"]  # the same digits
+    assert torch.equal(y, judging.quota_labels(100))
+    first = figures["verdicts"]["first"]
+    assert judging.judge_samples(x, y).frechet == first["frechet"]  # the same digits
     assert figures["n"] == 100 and figures["steps"] == 1 and figures["guidance"] == 1
-    assert figures["frechet"] > 5 * figures["floor"]["frechet"]
+    assert first["frechet"] > 5 * first["floor"]["frechet"]
     few = ("evaluate", "--checkpoint", path, "-n", 100, "--steps", 1)
     for options, name in (
         ((), "ddim(eta=1.0, spacing=square_root)"),
@@ -126,7 +126,7 @@ def test_a_grid_of_images(tmp_path, monkeypatch):
 
 def test_only_digits_are_judged(trained):
     result = course("evaluate", "--checkpoint", trained)
-    assert result.exit_code == 2 and "the judge reads digits" in result.output
+    assert result.exit_code == 2 and "the judges read digits" in result.output
 
 
 def _no_mnist(*_, **__):
@@ -187,5 +187,5 @@ def test_ctrl_c_keeps_what_was_trained_and_resume_goes_on(trained, tmp_path, mon
 
 def test_a_judge_needs_mnist(monkeypatch, tmp_path):
     monkeypatch.setattr("course_lib.data.mnist", _no_mnist)
-    result = course("train", "judge", "--out", tmp_path / "judge.safetensors")
+    result = course("train", "second-judge", "--out", tmp_path / "judge.safetensors")
     assert result.exit_code == 2 and "no network here" in result.output

@@ -6,9 +6,22 @@ import pytest
 import torch
 
 from course_lib import data, networks, samplers, schedules
-from course_lib.judging import evaluation, fidelity, judge
-from course_lib.judging.reference import SIZES, load_reference
+from course_lib.judging import evaluation, fidelity, judge, quota_labels
+from course_lib.judging.reference import COUNTS, SIZES, load_reference, quotas, under_quotas
 from course_lib.predictions import Denoiser, V
+
+
+@pytest.fixture(params=judge.JUDGES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def digits():
+    try:
+        return data.mnist()
+    except data.DataUnavailable as error:
+        pytest.skip(str(error))
 
 
 class Spy(torch.nn.Module):
@@ -29,21 +42,35 @@ def untrained(model=None):
     return Denoiser(model, schedules.cosine(), V)
 
 
-def test_the_reference_is_what_the_shipped_judge_sees():
+def test_the_reference_is_what_the_shipped_judge_sees(name, digits):
     """Needs the data: it keeps the shipped reference and the shipped judge together."""
-    try:
-        digits = data.mnist()
-    except data.DataUnavailable as error:
-        pytest.skip(str(error))
-    real = load_reference().features
-    assert real.shape == (10_000, 128)
-    seen = judge.in_batches(judge.load_judge().features, digits.x_test)
-    torch.testing.assert_close(real.mean(0), seen.mean(0), rtol=0, atol=2e-3)
-    torch.testing.assert_close(real.T.cov(), seen.T.cov(), rtol=0, atol=5e-3)
+    real = load_reference(name)
+    assert real.features.shape == (10_000, 128)
+    seen = judge.in_batches(judge.load_judge(name).features, digits.x_test)
+    torch.testing.assert_close(real.features.mean(0), seen.mean(0), rtol=0, atol=2e-3)
+    torch.testing.assert_close(real.features.T.cov(), seen.T.cov(), rtol=0, atol=5e-3)
+    assert real.labels.bincount().tolist() == list(COUNTS) == digits.y_test.bincount().tolist()
 
 
-def test_the_floor_falls_as_one_over_n_between_the_sizes_measured():
-    real = load_reference()
+def test_a_card_of_a_judge_tells_its_error_on_digits_it_never_saw(name, digits):
+    card = judge.judge_card(name)
+    right = judge.accuracy(judge.load_judge(name), digits.x_test, digits.y_test)
+    assert card["accuracy"] == pytest.approx(right, abs=5e-4) and right > 0.99
+    unseen = digits.x_train[judge.SEEN :], digits.y_train[judge.SEEN :]
+    floor = load_reference(name).floor("accuracy", 10_000)
+    assert floor == pytest.approx(judge.accuracy(judge.load_judge(name), *unseen), abs=2e-3)
+
+
+def test_two_judges_do_not_look_alike():
+    one, two = (judge.JUDGES[name]() for name in judge.JUDGES)
+    kinds = [{type(layer).__name__ for layer in model.modules()} for model in (one, two)]
+    assert "MaxPool2d" in kinds[0] - kinds[1] and "GroupNorm" in kinds[1] - kinds[0]
+    commands = [judge.judge_card(name)["command"] for name in judge.JUDGES]
+    assert len({command.split("--seed")[1] for command in commands}) == 2
+
+
+def test_the_floor_falls_as_one_over_n_between_the_sizes_measured(name):
+    real = load_reference(name)
     measured = real.floors["frechet"].mean(0)
     for k, n in enumerate(SIZES):
         assert real.floor("frechet", n) == pytest.approx(measured[k].item())
@@ -57,44 +84,63 @@ def test_the_floor_falls_as_one_over_n_between_the_sizes_measured():
             real.floor("frechet", n)
 
 
-def test_real_digits_score_the_floor():
-    try:
-        digits = data.mnist()
-    except data.DataUnavailable as error:
-        pytest.skip(str(error))
-    index = torch.randperm(60_000, generator=torch.Generator().manual_seed(7))[:1000]
-    verdict = evaluation.judge_samples(digits.x_train[index], digits.y_train[index])
-    assert verdict["accuracy"] > 0.99 and min(verdict["by_class"]) > 0.95
-    assert verdict["entropy"] > 0.99
-    assert verdict["frechet"] == pytest.approx(verdict["floor"]["frechet"], rel=0.3)
-    for name in ("precision", "recall", "diversity"):
-        assert verdict[name] == pytest.approx(verdict["floor"][name], rel=0.06)
+def test_quotas_make_floors_steady(name, digits):
+    """What the labels alone add, if left to chance: the reason for quotas."""
+    real = load_reference(name)
+    features = judge.in_batches(judge.load_judge(name).features, digits.x_train[judge.SEEN :])
+    generator = torch.Generator().manual_seed(5)
+    by_chance = torch.tensor(
+        [
+            fidelity.frechet(
+                real.features, features[torch.randperm(20_000, generator=generator)[:1000]]
+            )
+            for _ in range(8)
+        ]
+    )
+    assert by_chance.mean() > real.floor("frechet", 1000)
+    assert by_chance.std() > 1.5 * real.spread("frechet", 1000)
 
 
-def test_equally_many_of_each_real_digit_are_further_away_than_chance():
-    try:
-        digits = data.mnist()
-    except data.DataUnavailable as error:
-        pytest.skip(str(error))
+def test_real_digits_score_the_floor(name, digits):
+    x, y = digits.x_train[judge.SEEN :], digits.y_train[judge.SEEN :]
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(7))
+    index = order[under_quotas(y[order], 1000)]
+    said = evaluation.judge_samples(x[index], y[index], name)
+    assert said.accuracy == pytest.approx(said.floor["accuracy"], abs=0.01)
+    assert min(said.by_class) > 0.95 and said.entropy > 0.99
+    spread = load_reference(name).spread("frechet", 1000)
+    assert abs(said.distance.above) < 4 * spread
+    assert said.rejected == pytest.approx(0.01, abs=0.012)
+    for measure in ("precision", "recall", "diversity"):
+        assert getattr(said, measure) == pytest.approx(said.floor[measure], rel=0.06)
+
+
+def test_equally_many_of_each_real_digit_are_further_away_than_under_quotas(digits):
     order = torch.randperm(60_000, generator=torch.Generator().manual_seed(0))
     each = torch.cat([order[digits.y_train[order] == k][:1000] for k in range(10)])
     features = judge.in_batches(judge.load_judge().features, digits.x_train[each])
     real = load_reference()
     distance = fidelity.frechet(real.features, features)
-    assert 0.11 < distance < 0.13
-    assert 0.07 < real.floor("frechet", 10_000) < 0.1
+    assert distance > real.floor("frechet", 10_000) + 3 * real.spread("frechet", 10_000)
 
 
-def test_one_digit_only_is_noticed():
+def test_one_digit_only_is_noticed(name):
     x = -torch.ones(200, 1, 28, 28)
     x[..., 4:24, 13:16] = 1.0  # a straight 1
-    verdict = evaluation.judge_samples(x, torch.arange(200) % 10)
-    seen = judge.in_batches(judge.load_judge().features, x)
-    expected = fidelity.kernel_distance(load_reference().features, seen)
-    assert verdict["kernel"] == pytest.approx(expected)
-    assert verdict["accuracy"] == pytest.approx(0.1) and verdict["by_class"][1] == 1.0
-    assert verdict["entropy"] == 0.0 and verdict["diversity"] == pytest.approx(0.0, abs=0.05)
-    assert verdict["recall"] == 0.0
+    y = quota_labels(200)
+    said = evaluation.judge_samples(x, y, name)
+    seen = judge.in_batches(judge.load_judge(name).features, x)
+    expected = fidelity.kernel_distance(load_reference(name).features, seen)
+    assert said.kernel == pytest.approx(expected)
+    share = (y == 1).double().mean().item()
+    assert said.accuracy == pytest.approx(share) and said.by_class[1] == 1.0
+    assert said.entropy == 0.0 and said.diversity == pytest.approx(0.0, abs=0.05)
+    assert said.recall == 0.0
+
+
+def test_what_is_no_digit_is_rejected(name):
+    noise = torch.rand(200, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    assert evaluation.judge_samples(noise, quota_labels(200), name).rejected > 0.95
 
 
 def test_a_report_says_how_the_samples_were_made():
@@ -102,24 +148,27 @@ def test_a_report_says_how_the_samples_were_made():
         untrained(), 110, guidance=1.5, steps=2, sampler=samplers.ddpm, seed=3
     )
     assert (report.n, report.steps, report.guidance, report.seed) == (110, 2, 1.5, 3)
-    assert report.sampler == "ddpm" and report.floor["frechet"] < report.frechet
+    said = report.verdicts["second"]
+    assert report.sampler == "ddpm" and said.floor["frechet"] < said.frechet
     again = json.loads(json.dumps(report.as_dict()))
-    assert again["accuracy"] == report.accuracy
+    assert again["verdicts"]["second"]["accuracy"] == said.accuracy
     text = str(report)
     assert "110 digits by ddpm, 2 steps, guidance 1.5, seed 3" in text
-    assert f"{report.frechet:.4f}" in text
+    assert all(f"{said.frechet:.4f}" in text for said in report.verdicts.values())
+    assert str(said.distance) in text
 
 
-def test_labels_are_drawn_as_often_as_mnist_shows_them():
-    y, counts = evaluation.draw_labels(100_000, 1), torch.tensor(evaluation.COUNTS)
-    share = torch.bincount(y, minlength=10) / len(y)
-    torch.testing.assert_close(share, counts / counts.sum(), atol=0.004, rtol=0)
-    assert torch.equal(y[:100], evaluation.draw_labels(100_000, 1)[:100])
-    assert not torch.equal(y[:100], evaluation.draw_labels(100, 2))
-    try:
-        assert torch.bincount(data.mnist().y_train).tolist() == counts.tolist()
-    except data.DataUnavailable:
-        assert counts.sum() == 60_000
+def test_labels_keep_the_quotas():
+    for n in (100, 137, 1000, 10_000):
+        y = quota_labels(n)
+        assert len(y) == n and y.bincount(minlength=10).tolist() == quotas(n)
+        assert all(abs(q - n * c / 10_000) < 1 for q, c in zip(quotas(n), COUNTS, strict=True))
+        assert torch.equal(y, quota_labels(n))
+    assert quota_labels(100)[:20].unique().numel() > 5  # mixed, not sorted
+    index = under_quotas(torch.arange(3000) % 10, 1000)
+    assert (torch.arange(3000) % 10)[index].bincount().tolist() == quotas(1000)
+    with pytest.raises(ValueError, match="need 114 of 1, but there are 100"):
+        under_quotas(torch.arange(1000) % 10, 1000)
 
 
 def test_numbers_that_cannot_be_judged_are_refused_before_sampling():

@@ -18,7 +18,7 @@ RULES = {
     "networks": ("", "torch"),
     "data": ("", "torch torchvision sklearn"),
     "training": ("theory networks data", "torch safetensors"),
-    "judging": ("theory", "torch safetensors torchmetrics"),
+    "judging": ("theory", "torch scipy safetensors torchmetrics"),
     "showing": ("theory training", "torch numpy matplotlib ipywidgets"),
     "checks": (
         "theory networks data judging showing",

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from course_lib.judging import evaluation
+from course_lib.judging import JUDGES, evaluation
 from course_lib.training import checkpoints
 
 
@@ -16,8 +16,8 @@ def name(request):
 def test_all_that_04_compares_is_shipped():
     twins = {f"twin-{s}-{k}" for s in ("linear", "cosine", "quadratic") for k in range(3)}
     assert set(checkpoints.shipped()) == twins | {"mnist"}
-    size = sum(path.stat().st_size for path in checkpoints.WEIGHTS.iterdir())
-    assert size < 12e6  # bytes, the judge and the reference included
+    size = sum(path.stat().st_size for path in checkpoints.WEIGHTS.rglob("*") if path.is_file())
+    assert size < 15e6  # bytes, the judges and their references included
 
 
 def test_a_card_belongs_to_its_weights(name):
@@ -36,8 +36,12 @@ def test_a_fresh_evaluation_agrees_with_the_card(name):
     fresh = evaluation.evaluate(
         checkpoints.load(name), stated["n"], guidance=stated["guidance"], seed=stated["seed"] + 1
     )
-    assert fresh.accuracy == pytest.approx(stated["accuracy"], abs=card["tolerance"]["accuracy"])
-    assert fresh.frechet == pytest.approx(stated["frechet"], rel=card["tolerance"]["frechet"])
+    for judge, said in fresh.verdicts.items():
+        card_says = stated["verdicts"][judge]
+        accuracy, above = card_says["accuracy"], said.distance.above
+        assert said.accuracy == pytest.approx(accuracy, abs=card["tolerance"]["accuracy"])
+        expected = card_says["frechet"] - card_says["floor"]["frechet"]
+        assert above == pytest.approx(expected, rel=card["tolerance"]["above"], abs=4 * said.bar)
 
 
 def test_the_main_model_is_as_good_as_the_readme_says():
@@ -47,8 +51,10 @@ def test_the_main_model_is_as_good_as_the_readme_says():
     plain, guided = sorted(large, key=lambda report: report["guidance"])
     assert (plain["guidance"], guided["guidance"]) == (1.0, 1.3)
     assert plain["steps"] == guided["steps"] == 20
-    assert plain["frechet"] <= 1.6 * plain["floor"]["frechet"]
-    assert guided["accuracy"] >= 0.99 and min(guided["by_class"]) >= 0.98
+    for judge in JUDGES:
+        said, firmly = (report["verdicts"][judge] for report in (plain, guided))
+        assert said["frechet"] - said["floor"]["frechet"] <= 0.2
+        assert firmly["accuracy"] >= 0.99 and min(firmly["by_class"]) >= 0.98
 
 
 def test_an_unknown_name_lists_the_shipped_ones():
