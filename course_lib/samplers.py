@@ -152,18 +152,42 @@ def ddim(
     Raises     ValueError if ``steps`` is outside 1…T or ``eta`` outside 0…1
     See        Song et al. 2021 (arXiv:2010.02502), Eq. 12 and 16
     """
+    check_eta(eta)
+
+    def move(x: Tensor, t: int, s: int, estimate: Estimate) -> Tensor:
+        return renoise(schedule, t, s, *estimate, eta, generator)
+
+    return walk(denoiser, x, stops(schedule, steps, spacing), y, move)
+
+
+def check_eta(eta: float) -> None:
+    """Raise ValueError unless eta is between 0 and 1."""
     if not 0 <= eta <= 1:
         raise ValueError(f"eta must be between 0 (deterministic) and 1 (DDPM), not {eta}.")
 
-    def move(x: Tensor, t: int, s: int, estimate: Estimate) -> Tensor:
-        fresh = eta**2 * posterior_variance(schedule, t, s)
-        kept = max(float(schedule.sigma[s]) ** 2 - fresh, 0.0) ** 0.5
-        x_s = float(schedule.alpha[s]) * estimate.x0 + kept * estimate.eps
-        if fresh > 0:
-            x_s = x_s + fresh**0.5 * randn_like(x, generator)
-        return x_s
 
-    return walk(denoiser, x, stops(schedule, steps, spacing), y, move)
+def renoise(
+    schedule: Schedule,
+    t: int,
+    s: int,
+    x0: Tensor,
+    eps: Tensor,
+    eta: float,
+    generator: torch.Generator | None,
+) -> Tensor:
+    """Mix guesses that were made at time t to x_s, a share of the noise drawn afresh.
+
+    x0, eps  (B, *D) guesses
+    eta      fresh noise, as a share of the posterior's standard deviation
+    Returns  (B, *D) at time s
+    See      Song et al. 2021 (arXiv:2010.02502), Eq. 12 and 16
+    """
+    fresh = eta**2 * posterior_variance(schedule, t, s)
+    kept = max(float(schedule.sigma[s]) ** 2 - fresh, 0.0) ** 0.5
+    x_s = float(schedule.alpha[s]) * x0 + kept * eps
+    if fresh > 0:
+        x_s = x_s + fresh**0.5 * randn_like(x0, generator)
+    return x_s
 
 
 def last(steps: Iterable[Step]) -> Tensor:

@@ -1,8 +1,9 @@
-"""Solvers: deterministic samplers that follow one differential equation from noise to data.
+"""Solvers: samplers that follow one differential equation from noise to data.
 
 Along the path of a point, ``dx = x0 d(alpha) + eps d(sigma)``, with x0 and eps the denoiser's
 guesses at x_t (Song et al. 2021, arXiv:2011.13456, Eq. 13, in the terms of this course). Every
-solver here is a way to integrate that line, and yields ``Step`` records like other samplers.
+solver here is a way to integrate that line, and yields ``Step`` records like other samplers. None
+draws noise, unless ``dpm_solver`` is told to.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from course_lib.predictions import Estimate
-from course_lib.samplers import Spacing, Step, stops, walk
+from course_lib.samplers import Spacing, Step, check_eta, renoise, stops, walk
 from course_lib.schedules import Schedule
 
 
@@ -96,6 +97,7 @@ def dpm_solver(
     schedule: Schedule,
     *,
     steps: int = 20,
+    eta: float = 0.0,
     y: Tensor | None = None,
     spacing: Spacing = Schedule.timesteps,
     generator: torch.Generator | None = None,
@@ -105,18 +107,20 @@ def dpm_solver(
     The guess of x0 changes slowly along the path, and nearly in a straight line over
     λ = log(alpha/sigma). Half a step ahead on that line is a better x0 for the whole step, and it
     costs no evaluation. The first step has no earlier guess, and the last one, where λ becomes
-    infinite, takes its guess as it is.
+    infinite, takes its guess as it is. Fresh noise may be added as in ``ddim``.
 
     denoiser  guesses x0 and eps at x_t
     x         (B, *D) starting noise, ``schedule.sigma[T]`` times a standard normal
     steps     number of network evaluations, 1 ≤ steps ≤ T
+    eta       0 is deterministic; 1 adds as much noise as DDPM with the posterior variance
     y         (B,) labels, or None
     spacing   function from the schedule and ``steps`` to the times; see ``spacings``
-    generator unused, since nothing here is random; every sampler takes one
+    generator source of the fresh noise; unused if eta is 0
     Yields    Step, its estimates those at x_t; the last one has s = 0
-    Raises    ValueError if ``steps`` is outside 1…T
-    See       Lu et al. 2022 (arXiv:2211.01095), Algorithm 2
+    Raises    ValueError if ``steps`` is outside 1…T or ``eta`` outside 0…1
+    See       Lu et al. 2022 (arXiv:2211.01095), Algorithm 2, and Eq. 18 for eta = 1
     """
+    check_eta(eta)
     log_ratio = (schedule.alpha / schedule.sigma).log()
     before: list[tuple[int, Tensor]] = []  # where the last guess of x0 was made, and the guess
 
@@ -128,7 +132,7 @@ def dpm_solver(
             x0 = torch.lerp(earlier, x0, float(1 + h / (2 * (log_ratio[t] - log_ratio[r]))))
         before[:] = [(t, estimate.x0)]
         alpha, sigma = schedule.at(t, x)
-        return float(schedule.alpha[s]) * x0 + float(schedule.sigma[s]) * (x - alpha * x0) / sigma
+        return renoise(schedule, t, s, x0, (x - alpha * x0) / sigma, eta, generator)
 
     return walk(denoiser, x, stops(schedule, steps, spacing), y, move)
 

@@ -143,18 +143,61 @@ LINEAR = {
 }
 
 
+@pytest.mark.parametrize("eta, kind", [(0.0, "dpmsolver++"), (1.0, "sde-dpmsolver++")])
 @pytest.mark.parametrize("steps", [5, 20, 100])
-def test_dpm_solver_walks_as_diffusers_does(steps):
+def test_dpm_solver_walks_as_diffusers_does(steps, eta, kind):
     diffusers = pytest.importorskip("diffusers")
-    theirs = diffusers.DPMSolverMultistepScheduler(**LINEAR, final_sigmas_type="zero")
+    theirs = diffusers.DPMSolverMultistepScheduler(
+        **LINEAR, final_sigmas_type="zero", algorithm_type=kind
+    )
     theirs.set_timesteps(steps)
     schedule, network, x = schedules.linear(), Wave(), IMAGES
     denoiser = Denoiser(network, schedule, EPS)
-    walk = solvers.dpm_solver(denoiser, x, schedule, steps=steps)
+    ours, same = (torch.Generator().manual_seed(1) for _ in range(2))
+    walk = solvers.dpm_solver(denoiser, x, schedule, steps=steps, eta=eta, generator=ours)
     for step, index in zip(walk, theirs.timesteps, strict=True):
         assert step.t == int(index) + 1  # their table starts at the first noisy entry
-        x = theirs.step(network(x, torch.full((2,), step.t)), index, x).prev_sample
+        guess = network(x, torch.full((2,), step.t))
+        fresh = torch.randn(x.shape, generator=same)
+        x = theirs.step(guess, index, x, variance_noise=fresh).prev_sample
         torch.testing.assert_close(step.x_s, x, rtol=2e-3, atol=2e-3)
+
+
+def test_dpm_solver_of_one_step_back_is_ddim_for_every_eta():
+    """Its first step, which has no earlier guess, is DDIM's."""
+    schedule = schedules.cosine()
+    for eta in (0.0, 0.3, 1.0):
+        first = [
+            next(
+                sampler(
+                    mixture(schedule),
+                    noise(50),
+                    schedule,
+                    steps=9,
+                    eta=eta,
+                    generator=torch.Generator().manual_seed(3),
+                )
+            ).x_s
+            for sampler in (samplers.ddim, solvers.dpm_solver)
+        ]
+        torch.testing.assert_close(*first, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="eta must be between"):
+        solvers.dpm_solver(mixture(schedule), noise(5), schedule, eta=1.5)
+
+
+def test_few_first_order_steps_make_modes_too_narrow_and_second_order_ones_do_not():
+    """Why samples of few DDIM steps have too little full white: a guess is a mean."""
+    schedule = schedules.cosine()
+    exact = oracle.Mixture(torch.tensor([[-1.0], [1.0]]), 0.1, schedule)
+    start = torch.randn(4000, 1, generator=torch.Generator().manual_seed(0))
+    width = {}
+    for sampler in (samplers.ddim, solvers.dpm_solver):
+        options = {"spacing": spacings.quadratic, "steps": 20, "eta": 1.0}
+        options["generator"] = torch.Generator().manual_seed(1)
+        end = samplers.last(sampler(exact, start, schedule, **options))
+        width[sampler] = (end - end.sign()).std().item()
+    assert width[samplers.ddim] < 0.09
+    assert width[solvers.dpm_solver] == pytest.approx(0.1, abs=0.01)
 
 
 @pytest.mark.parametrize("moves", [5, 20, 100])
