@@ -44,13 +44,15 @@ SAMPLER = typer.Option(help="How to get from noise to data.")
 ETA = typer.Option(
     min=0,
     max=1,
-    help="For ddim, fresh noise in every step: 0 is none, 1 is as much as DDPM adds. It corrects "
-    "what the network got wrong before; the card of `mnist` holds figures for both.",
+    help="For ddim and dpm-solver, fresh noise in every step: 0 is none, 1 as much as DDPM adds. "
+    "It corrects what the network got wrong before; the card of `mnist` holds figures for both. "
+    "[default: 1 for ddim, 0 for dpm-solver]",
+    show_default=False,
 )
 SPACING = typer.Option(
     help="Where to stop on the way: evenly in t, or more often at much noise (square-root) or at "
     "little (quadratic, karras); uniform is even, but begins below T. "
-    "[default: square-root with fresh noise, even without]",
+    "[default: square-root for ddpm, and for ddim with fresh noise; else even]",
     show_default=False,
 )
 
@@ -64,7 +66,7 @@ def sample(
     guidance: Annotated[float, GUIDANCE] = 2.0,
     steps: Annotated[int, STEPS] = 20,
     sampler: Annotated[Sampler, SAMPLER] = Sampler.ddim,
-    eta: Annotated[float, ETA] = 1.0,
+    eta: Annotated[float | None, ETA] = None,
     spacing: Annotated[Spacing | None, SPACING] = None,
     n: Annotated[
         int | None, typer.Option("-n", "--n", min=1, help="Samples [default: 8 of each label].")
@@ -78,8 +80,8 @@ def sample(
     """Draw samples from a checkpoint: as a grid of digits, a cloud of points, or as arrays.
 
     An NPZ file holds x, (n, 1, 28, 28) in [-1, 1] or (n, 2), and y, the n labels asked for. If
-    --labels is left out, these are drawn as often as MNIST shows each digit, so that x can be
-    compared with real images: they are the digits that `course evaluate` judges.
+    --labels is left out, each digit comes as often as MNIST shows it, so that x can be compared
+    with real images: they are the digits that `course evaluate` judges.
 
     Example: course sample --checkpoint mnist --labels 0123456789 --guidance 2
 
@@ -137,7 +139,7 @@ def evaluate(
     guidance: Annotated[float, GUIDANCE] = 1.0,
     steps: Annotated[int, STEPS] = 20,
     sampler: Annotated[Sampler, SAMPLER] = Sampler.ddim,
-    eta: Annotated[float, ETA] = 1.0,
+    eta: Annotated[float | None, ETA] = None,
     spacing: Annotated[Spacing | None, SPACING] = None,
     seed: Annotated[int, typer.Option(help="Of the starting noise.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
@@ -170,12 +172,14 @@ def evaluate(
 
 
 def walker(
-    sampler: Sampler, eta: float, spacing: Spacing | None
+    sampler: Sampler, eta: float | None, spacing: Spacing | None
 ) -> Callable[..., Iterator[samplers.Step]]:
     """Return the sampler of a name, with what was asked for, or what goes well with it."""
-    options: dict[str, object] = {"eta": eta} if sampler is Sampler.ddim else {}
+    options: dict[str, object] = {}
+    if sampler is Sampler.ddim or (eta is not None and sampler.value == "dpm-solver"):
+        options["eta"] = 1.0 if eta is None else eta
     if spacing is None:
-        fresh = sampler is Sampler.ddpm or (sampler is Sampler.ddim and eta > 0)
+        fresh = sampler is Sampler.ddpm or (sampler is Sampler.ddim and options["eta"] != 0)
         spacing = Spacing("square-root" if fresh else "even")
     if spacing.value != "even":  # which is every sampler's own
         options["spacing"] = SPACINGS[spacing.value]

@@ -119,6 +119,8 @@ def test_a_grid_of_images(tmp_path, monkeypatch):
         (("--eta", 0), "ddim(eta=0.0)"),
         (("--sampler", "ddpm"), "ddpm(spacing=square_root)"),
         (("--sampler", "heun"), "heun"),
+        (("--sampler", "dpm-solver"), "dpm_solver"),
+        (("--sampler", "dpm-solver", "--eta", 1), "dpm_solver(eta=1.0)"),
         (("--sampler", "heun", "--spacing", "karras"), "heun(spacing=karras)"),
     ):
         assert f"100 digits by {name}, 1 steps" in course(*few, *options).stdout
