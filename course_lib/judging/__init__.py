@@ -3,7 +3,7 @@
 `metrics` compares clouds of points and measures where a denoiser errs, `fidelity` compares sets
 of features. Those of digits come from a `judge`, of which there are two; `reference` holds what
 each sees in real ones, `distances` says how a distance is reported and when one is smaller than
-another, and `evaluation` makes a report of generated digits.
+another, `evaluation` makes a report of generated digits, and `trials` compares ways to make them.
 """
 
 from course_lib.judging.distances import Difference, Distance, above_floor, agreed, compare
@@ -32,6 +32,7 @@ from course_lib.judging.reference import (
     quota_labels,
     under_quotas,
 )
+from course_lib.judging.trials import Trials, seeded_noise
 
 __all__ = [
     "JUDGES",
@@ -41,6 +42,7 @@ __all__ = [
     "Judge",
     "Reference",
     "Report",
+    "Trials",
     "Verdict",
     "above_floor",
     "accuracy",
@@ -62,6 +64,7 @@ __all__ = [
     "precision_recall",
     "quota_labels",
     "real_floor",
+    "seeded_noise",
     "sliced_distance",
     "under_quotas",
 ]

@@ -10,6 +10,7 @@ from course_lib.showing.curves import (
     loss_curve,
     noise_curves,
     panels,
+    sweeps,
     tradeoff,
 )
 from course_lib.showing.diagrams import balls, candidates, u_shape
@@ -47,6 +48,7 @@ __all__ = [
     "scrubber",
     "signed",
     "step",
+    "sweeps",
     "table",
     "tile",
     "tradeoff",

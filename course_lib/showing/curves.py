@@ -139,6 +139,49 @@ def panels(
     return figure
 
 
+def sweeps(
+    x: Sequence[float],
+    curves: dict[str, dict[str, Sequence[tuple[float, float]]]],
+    floors: dict[str, dict[str, tuple[float, float]]],
+    xlabel: str,
+    marks: dict[str, Sequence[float]] | None = None,
+) -> Figure:
+    """Draw what judges say along an axis, a row each: accuracy, distance, precision with recall.
+
+    x       (N,) the common horizontal axis, positive: it is logarithmic
+    curves  for each judge and measure, N pairs of a mean and its standard error
+    floors  the same for real data, drawn as a dashed line in a band
+    marks   for each judge, places on the axis to ring on the curve of the accuracy
+    """
+    titles = {"accuracy": "accuracy", "frechet": "Fréchet distance above the floor"}
+    shown = (["accuracy"], ["frechet"], ["precision", "recall"])
+    styles = (("#0072B2", "o"), ("#D55E00", "s"))
+    size = (9.5, 2.8 * len(curves))
+    figure, axes = plt.subplots(len(curves), 3, figsize=size, squeeze=False, layout="constrained")
+    for row, (judge, measured) in zip(axes, curves.items(), strict=True):
+        for ax, names in zip(row, shown, strict=True):
+            for name, (colour, marker) in zip(names, styles, strict=False):
+                means, errors = zip(*measured[name], strict=True)
+                options = {"marker": marker, "ms": 4, "capsize": 3, "label": name}
+                ax.errorbar(x, means, errors, c=colour, **options)
+                middle, error = floors[judge][name]
+                of = f" {name}" if len(names) > 1 else ""
+                ax.axhline(middle, ls="--", c=colour, lw=1, label=f"real data{of}")
+                ax.axhspan(middle - error, middle + error, color=colour, alpha=0.2, lw=0)
+            ax.set(title=f"{judge} judge", ylabel=titles.get(names[0], "share"))
+            ax.set(xlabel=xlabel, xscale="log")
+            ax.set_xticks(x, [f"{value:g}" for value in x])
+            ax.minorticks_off()
+        means = [mean for mean, _ in measured["accuracy"]]
+        if marks:
+            at = [means[list(x).index(place)] for place in marks[judge]]
+            ring = {"c": "#D55E00", "mfc": "none", "ms": 10, "mew": 1.5, "label": "elbows"}
+            row[0].plot(marks[judge], at, "o", **ring)
+    axes[0, 0].legend(fontsize=8)
+    axes[0, 2].legend(fontsize=8)
+    return figure
+
+
 def histograms(
     samples: dict[str, Tensor], grid: Tensor, density: Tensor, size: float = 2.8
 ) -> Figure:

@@ -166,6 +166,23 @@ def test_panels_show_runs_their_mean_and_the_floor():
     assert named == {"mean of the runs", "real data", "elbow"}
 
 
+def test_sweeps_show_means_errors_and_floors_of_every_judge():
+    measured = {"accuracy": [(0.5, 0.1), (0.9, 0.0)], "frechet": [(2.0, 0.5), (1.0, 0.25)]}
+    measured |= {"precision": [(0.4, 0.0)] * 2, "recall": [(0.3, 0.0)] * 2}
+    floors = {name: (k / 10, 0.01) for k, name in enumerate(measured)}
+    judges = {"first": measured, "second": measured}
+    options = {"xlabel": "w", "marks": {"first": [2], "second": [1, 2]}}
+    figure = showing.sweeps([1, 2], judges, dict.fromkeys(judges, floors), **options)
+    accuracy, distance, both = figure.axes[3:]
+    assert distance.get_ylabel() == "Fréchet distance above the floor"
+    assert distance.lines[0].get_ydata().tolist() == [2, 1]
+    bars = distance.containers[0].lines[2][0].get_segments()
+    assert [tuple(bar[:, 1]) for bar in bars] == [(1.5, 2.5), (0.75, 1.25)]
+    assert distance.lines[-1].get_ydata()[0] == 0.1
+    assert accuracy.lines[-1].get_xydata().tolist() == [[1, 0.5], [2, 0.9]]
+    assert {c.get_label() for c in both.containers} == {"precision", "recall"}
+
+
 def test_balls_count_what_precision_and_recall_count():
     real, samples = torch.randn(2, 30, 2, generator=torch.Generator().manual_seed(0))
     figure = showing.balls({"real": real, "samples": 0.3 * samples})
