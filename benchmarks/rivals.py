@@ -180,7 +180,7 @@ def main(
     minutes: Annotated[float, typer.Option(help="Processor time to train each model.")] = 2.0,
     seeds: Annotated[int, typer.Option(min=2, help="Training seeds of each model.")] = 3,
     draws: Annotated[int, typer.Option(min=2, help="Sampling seeds of each run.")] = 3,
-    n: Annotated[int, typer.Option(min=100, max=10_000, help="Digits to judge.")] = 1000,
+    n: Annotated[int, typer.Option(min=100, max=10_000, help="Digits of each draw.")] = 500,
     out: Annotated[Path, typer.Option(help="Folder for the JSON.")] = HERE,
 ) -> None:
     """Compare diffusion with a GAN and a VAE that had the same time to learn."""
