@@ -5,6 +5,7 @@ puts sliders over pictures.
 """
 
 from course_lib.showing.curves import (
+    LOOKS,
     histograms,
     lines,
     loss_curve,
@@ -29,6 +30,7 @@ from course_lib.showing.widgets import Guess, explorer, live, png, scrub, scrubb
 
 __all__ = [
     "LIMIT",
+    "LOOKS",
     "Guess",
     "arrows",
     "balls",

@@ -10,8 +10,14 @@ from matplotlib.ticker import LogLocator
 from torch import Tensor
 
 from course_lib.schedules import Schedule
-from course_lib.showing.pictures import row_of_panels, show_sheet
+from course_lib.showing.pictures import LABEL_COLOURS, head_columns, row_of_panels, show_sheet
 from course_lib.training import Record
+
+LOOKS = [
+    {"color": LABEL_COLOURS(number), "linestyle": style}
+    for number, style in ((0, "-"), (5, "--"), (2, "-."), (3, (0, (1, 1.5))), (7, (0, (6, 3))))
+]
+"""How curves are told apart: by colour and by dashes, so that one can be seen under another."""
 
 
 def noise_curves(
@@ -19,6 +25,7 @@ def noise_curves(
     x_t: Tensor | None = None,
     title: str = "",
     t: int | None = None,
+    columns: Sequence[str] | None = None,
 ) -> Figure:
     """Draw β, ᾱ and log-SNR over t/T, on axes that stay the same from figure to figure.
 
@@ -26,6 +33,7 @@ def noise_curves(
     x_t        (N, C, H, W) images in [-1, 1], drawn in a row underneath
     title      of the whole figure
     t          time to mark, of the last schedule
+    columns    headings over the images, N of them
     """
     rows = "abc" if x_t is None else "abc\nddd"
     figure, axes = plt.subplot_mosaic(
@@ -34,13 +42,14 @@ def noise_curves(
         height_ratios=None if x_t is None else [2.4, 8.5 / len(x_t)],
         layout="constrained",
     )
-    for schedule in schedules:
+    for number, schedule in enumerate(schedules):
+        look = LOOKS[number % len(LOOKS)]
         u = torch.linspace(0, 1, schedule.T + 1)[1:]
         beta = schedule.beta[1:]
         if not torch.allclose(schedule.alpha**2 + schedule.sigma**2, torch.ones(()).double()):
             beta = torch.full_like(beta, torch.nan)
         for name, curve in zip("abc", (beta, schedule.alpha_bar[1:], schedule.snr[1:].log())):
-            axes[name].plot(u, curve, label=schedule.name)
+            axes[name].plot(u, curve, label=schedule.name, **look)
             if t is not None and schedule is schedules[-1]:
                 axes[name].axvline(t / schedule.T, c="0.5", lw=1)
     axes["a"].set(title="$\\beta_t$", yscale="log", ylim=(1e-6, 1.5))
@@ -49,9 +58,11 @@ def noise_curves(
     for name in "abc":
         axes[name].set(xlabel="t / T", xlim=(0, 1))
     if len(schedules) > 1:
-        axes["b"].legend(fontsize=8)
+        axes["b"].legend(fontsize=8, handlelength=3)
     if x_t is not None:
         show_sheet(axes["d"], x_t, len(x_t))
+    if x_t is not None and columns:
+        head_columns(axes["d"], columns)
     figure.suptitle(title, fontsize=11)
     return figure
 

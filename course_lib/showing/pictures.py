@@ -201,19 +201,33 @@ def step(record: Step, columns: int = 4, y: Tensor | None = None) -> Figure:
     return images(pair, titles, columns, size=3.0)
 
 
-def table(rows: dict[str, Tensor], size: float = 0.55) -> Figure:
+def head_columns(ax: Axes, columns: Sequence[str]) -> None:
+    """Write a heading over each image of a sheet that holds one row of them."""
+    width = ax.images[0].get_array().shape[1] / len(columns)
+    for k, heading in enumerate(columns):
+        ax.text((k + 0.5) * width, -3, heading, fontsize=8, ha="center", va="bottom")
+
+
+def table(
+    rows: dict[str, Tensor], size: float = 0.55, columns: Sequence[str] | None = None
+) -> Figure:
     """Draw rows of images under each other, each with its name on the left.
 
-    rows  a tensor (N, C, H, W) in [-1, 1] for each name, equally many images in all
-    size  width of an image in inches
+    rows     a tensor (N, C, H, W) in [-1, 1] for each name, equally many images in all
+    size     width of an image in inches
+    columns  headings over the images of the first row, N of them
     """
     count = len(next(iter(rows.values())))
     left = 0.15 + 0.08 * max(len(name) for name in rows)  # inches, for the longest name
     width = left + size * count
-    figure, axes = plt.subplots(len(rows), 1, figsize=(width, size * len(rows)), squeeze=False)
-    figure.subplots_adjust(left=left / width, right=1, bottom=0, top=1, hspace=0.06)
+    height = size * len(rows) + (0.25 if columns else 0)
+    figure, axes = plt.subplots(len(rows), 1, figsize=(width, height), squeeze=False)
+    top = size * len(rows) / height
+    figure.subplots_adjust(left=left / width, right=1, bottom=0, top=top, hspace=0.06)
     for ax, (name, batch) in zip(axes[:, 0], rows.items(), strict=True):
         show_sheet(ax, batch, count)
         beside = {"transform": ax.transAxes, "ha": "right", "va": "center"}
         ax.text(-0.01, 0.5, name, fontsize=9, **beside)
+    if columns:
+        head_columns(axes[0, 0], columns)
     return figure

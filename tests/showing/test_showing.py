@@ -154,6 +154,25 @@ def test_a_table_has_a_named_row_for_each_batch():
     assert [ax.images[0].get_array()[4, 4] for ax in axes] == [0, 255]
 
 
+def test_headings_stand_over_their_columns():
+    rows = {name: torch.zeros(3, 1, 8, 8) for name in "ab"}
+    table, headings = showing.table(rows, columns=["x", "y", "z"]), ("x", "y", "z")
+    curves = showing.noise_curves([schedules.cosine(9)], rows["a"], columns=headings)
+    for sheet in (table.axes[0], curves.axes[3]):
+        found = [(text.get_text(), text.get_position()[0]) for text in sheet.texts]
+        found = [pair for pair in found if pair[0] in headings]
+        assert [name for name, _ in found] == list(headings)
+        assert all(10 * k <= at < 10 * k + 9 for k, (_, at) in enumerate(found))
+    assert not [text for text in table.axes[1].texts if text.get_text() in headings]
+
+
+def test_no_two_schedules_look_alike():
+    table = [schedules.linear(), schedules.cosine(), schedules.sigmoid(), schedules.flow()]
+    drawn = showing.noise_curves(table).axes[1].lines
+    assert len({line.get_color() for line in drawn}) == len(drawn)
+    assert len({line._unscaled_dash_pattern for line in drawn}) == len(drawn)
+
+
 def test_panels_show_runs_their_mean_and_the_floor():
     runs = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
     options = {"floors": {"b": 0.5}, "marks": {"elbow": [2, 1]}}
