@@ -47,7 +47,9 @@ def dots(
             ax.set_xscale("symlog", linthresh=symlog)
         for row in range(1, len(names)):
             ax.axhline(row - 0.5, c="0.9", lw=0.8)
-        ax.set(title=title, xlabel=label, ylim=(len(names) - 0.5, -0.5))
+        ax.set(xlabel=label, ylim=(len(names) - 0.5, -0.5))
+        ax.set_title(title, fontsize=10)
+        ax.margins(x=0.08)
         ax.set_yticks(range(len(names)), names)
     if any(len(series) > 1 for series in panels.values()):
         axes[0, -1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
@@ -76,6 +78,7 @@ def bars(
         ax.set_title(measure, fontsize=10)
         ax.spines[["top", "right"]].set_visible(False)
         ax.set_xticks([])
+        ax.set_xlabel("logarithmic" if log else "", fontsize=8, color="0.4")
         ax.minorticks_off()
         ax.margins(x=0.35)
     axes[0, 0].invert_yaxis()
