@@ -10,6 +10,7 @@ from course_lib.judging.distances import Difference, Distance, above_floor, agre
 from course_lib.judging.evaluation import Report, Verdict, evaluate, generate, judge_samples
 from course_lib.judging.fidelity import (
     coverage,
+    density,
     diversity,
     frechet,
     kernel_distance,
@@ -49,6 +50,7 @@ __all__ = [
     "agreed",
     "compare",
     "coverage",
+    "density",
     "diversity",
     "error_by_time",
     "evaluate",

@@ -109,6 +109,21 @@ def coverage(real: Tensor, samples: Tensor, k: int = 5) -> float:
     return (nearest(real, samples)[0] <= radii(real, k)).double().mean().item()
 
 
+def density(real: Tensor, samples: Tensor, k: int = 5) -> float:
+    """Return in how many of the real members' balls a sample lies, in units of k.
+
+    A ball reaches to its centre's k-th neighbour. ``precision_recall`` asks whether there is one,
+    so that a single outlier with a huge ball can vouch for many samples; here it counts as 1/k.
+
+    real, samples  (N, F) and (M, F) features
+    Returns        ≥ 0; its mean is 1 for two samples of one distribution, at every N and M
+    See            Naeem et al. 2020 (arXiv:2002.09797), Section 3
+    """
+    radius = radii(real, k)
+    hits = ((torch.cdist(part, real) <= radius).sum().item() for part in samples.split(ROWS))
+    return sum(hits) / (k * len(samples))
+
+
 def diversity(features: Tensor, y: Tensor | None = None) -> float:
     """Return the mean distance between two different members, within each class if y is given.
 

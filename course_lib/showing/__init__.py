@@ -1,7 +1,7 @@
 """Showing: arrays, steps or records in, a figure or a slider out; nothing here samples.
 
-`pictures` shows data, `curves` what was measured, `diagrams` explain one idea each, and `widgets`
-puts sliders over pictures.
+`pictures` shows data, `curves` what was measured along an axis, `scores` what was measured of
+several things, `diagrams` explain one idea each, and `widgets` puts sliders over pictures.
 """
 
 from course_lib.showing.curves import (
@@ -19,6 +19,7 @@ from course_lib.showing.pictures import (
     LIMIT,
     arrows,
     film_strip,
+    glyphs,
     images,
     points,
     signed,
@@ -26,6 +27,7 @@ from course_lib.showing.pictures import (
     table,
     tile,
 )
+from course_lib.showing.scores import bars, dots
 from course_lib.showing.widgets import Guess, explorer, live, png, scrub, scrubber
 
 __all__ = [
@@ -34,9 +36,12 @@ __all__ = [
     "Guess",
     "arrows",
     "balls",
+    "bars",
     "candidates",
+    "dots",
     "explorer",
     "film_strip",
+    "glyphs",
     "histograms",
     "images",
     "lines",

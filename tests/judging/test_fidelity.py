@@ -104,3 +104,17 @@ def test_coverage_notices_a_missing_mode():
     right_half = good[good[:, 0] > 0.2]
     assert fidelity.coverage(real, right_half) < 0.5
     assert fidelity.coverage(real, torch.zeros(1000, 2)) == 0
+
+
+def test_density_is_1_for_one_distribution_at_every_n():
+    for n in (40, 200):
+        pairs = [(normal(n, 2 * k), normal(n // 2, 2 * k + 1)) for k in range(200)]
+        density = torch.tensor([fidelity.density(a, b) for a, b in pairs])
+        assert abs(density.mean() - 1) < 3 * density.std() / 200**0.5
+
+
+def test_density_does_not_let_one_outlier_speak_for_a_wide_ball():
+    real = torch.cat([normal(500, 0), torch.tensor([[30.0, 0.0, 0.0]])])
+    samples = normal(500, 1) + torch.tensor([25.0, 0.0, 0.0])
+    assert fidelity.precision_recall(real, samples, 5)[0] > 0.99
+    assert fidelity.density(real, samples) == pytest.approx(1 / 5, rel=0.01)

@@ -327,3 +327,35 @@ def test_a_u_shape_stands_lower_where_the_picture_is_smaller():
     assert image.get_y() == end.get_y() > block.get_y()
     assert image.get_height() == 2 * block.get_height() and image.get_width() < block.get_width()
     assert "block\n32×14×14" in [text.get_text() for text in ax.texts]
+
+
+def test_dots_carry_values_and_errors_in_the_row_of_their_name():
+    one, two = torch.tensor([[1.0, 2.0], [0.1, 0.2]]), torch.tensor([[3.0, 4.0], [0.3, 0.4]])
+    figure = showing.dots({"a": {"one": one, "two": two}}, ["top", "below"], "score", truth=0)
+    ax = figure.axes[0]
+    for k, pair in enumerate((one, two)):
+        dots, _, (bar,) = ax.containers[k]
+        assert dots.get_xdata().tolist() == pair[0].tolist()
+        assert [round(float(row)) for row in dots.get_ydata()] == [0, 1]
+        ends = [segment[:, 0].tolist() for segment in bar.get_segments()]
+        assert np.allclose(ends, [[v - e, v + e] for v, e in pair.T.tolist()])
+    assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first name stands at the top"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["top", "below"]
+    assert any(line.get_xdata()[0] == 0 for line in ax.lines if line.get_ls() == "--")
+
+
+def test_bars_say_their_numbers_and_mark_the_truth():
+    measures = {"far": {"real": 1.0, "drawn": 2.5}, "near": {"real": 0.5, "drawn": 0.25}}
+    figure = showing.bars(measures, truth="real")
+    for ax, values in zip(figure.axes, measures.values(), strict=True):
+        assert [bar.get_width() for bar in ax.patches] == list(values.values())
+        written = [text.get_text() for text in ax.texts]
+        assert written == [f"{value:.2f}" for value in values.values()]
+        assert ax.lines[0].get_xdata()[0] == values["real"]
+
+
+def test_glyphs_are_the_digits_of_their_points():
+    x, y = torch.tensor([[0.0, 1], [2, 3], [4, 5]]), torch.tensor([7, 3, 7])
+    left, right = showing.glyphs({"read": (x, y), "dots": (x, None)}).axes
+    assert [c.get_offsets().tolist() for c in left.collections] == [[[2, 3]], [[0, 1], [4, 5]]]
+    assert len(right.collections) == 1 and len(right.collections[0].get_offsets()) == 3
