@@ -35,6 +35,7 @@ SAMPLERS = {
     "DDIM": samplers.ddim,
     "DDIM, η = 1, stops at square roots": FRESH,
     "DPM-Solver++(2M)": solvers.dpm_solver,
+    "DPM-Solver++(2M), η = 1": partial(solvers.dpm_solver, eta=1.0),
     "Heun": solvers.heun,
 }
 

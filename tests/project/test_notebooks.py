@@ -1,8 +1,10 @@
 """Every notebook runs as a student sees it, and was committed from one clean run."""
 
+import ast
 import os
 import re
 import subprocess
+import symtable
 import sys
 from pathlib import Path
 
@@ -65,7 +67,68 @@ def test_every_turn_has_its_check_and_a_folded_solution(notebook):
             assert solution.metadata.jupyter.source_hidden
 
 
-def test_every_turn_accepts_its_own_solution(notebook, tmp_path):
+def names_of(source):
+    """What a cell binds, changes in place, reads at once, and reads when its functions run."""
+    table, tree = symtable.symtable(source, "cell", "exec"), ast.parse(source)
+    imported = {s.get_name() for s in table.get_symbols() if s.is_imported()}
+    binds = imported | {s.get_name() for s in table.get_symbols() if s.is_assigned()}
+    uses = {s.get_name() for s in table.get_symbols() if s.is_referenced()}
+    late, inner = set(), [table]
+    while inner:
+        below = inner.pop().get_children()
+        late |= {s.get_name() for t in below for s in t.get_symbols() if s.is_global()}
+        inner += below
+    changed = [n for n in ast.walk(tree) if isinstance(getattr(n, "ctx", None), ast.Store)]
+    calls = (n.value for n in ast.walk(tree) if isinstance(n, ast.Expr))  # such as found.append(x)
+    changed += [call.func for call in calls if isinstance(call, ast.Call)]
+    changes = set()
+    for node in changed:
+        within = node
+        while isinstance(within, ast.Subscript | ast.Attribute):
+            within = within.value
+        if within is not node and isinstance(within, ast.Name):
+            changes.add(within.id)
+    return binds, changes, uses, late
+
+
+def needed(cells, wanted_cells):
+    """The cells that the wanted ones rest on, and these themselves, in order.
+
+    What no check of a turn rests on runs in the test above, on the very same lines: there the
+    solution stands in for the reader's.
+    """
+    parts = [names_of(cell.source) for cell in cells]
+    imports = (n for cell in cells for n in ast.walk(ast.parse(cell.source)))
+    imports = (n for n in imports if isinstance(n, ast.Import | ast.ImportFrom))
+    modules = {(a.asname or a.name).split(".")[0] for n in imports for a in n.names}
+    kept = {k for k, cell in enumerate(cells) if any(cell is other for other in wanted_cells)}
+    last, before = max(kept), None
+    while kept != before:  # a function may read what is bound below it
+        before, names = set(kept), set().union(*(parts[k][3] for k in kept))
+        for k in range(last, -1, -1):
+            binds, changes, uses, _ = parts[k]
+            changes = changes - modules
+            if k in kept or (binds | changes) & names:
+                kept.add(k)
+                names = (names - binds) | uses | changes
+    return [cells[k] for k in sorted(kept)]
+
+
+def test_a_check_brings_along_what_it_rests_on_and_no_more():
+    first = [
+        "import torch",
+        "x, seen = [], {}",
+        "heavy = 2",
+        "x.append(3)",
+        "def f():\n    return y",
+    ]
+    rest = ["seen['a'] = heavy", "y = len(x)", "torch.manual_seed(0)", "assert f() == 1"]
+    cells = [nbformat.v4.new_code_cell(source) for source in first + rest]
+    kept = [cell.source for cell in needed(cells, cells[-1:])]
+    assert kept == ["x, seen = [], {}", "x.append(3)", first[-1], "y = len(x)", rest[-1]]
+
+
+def test_every_turn_accepts_its_own_solution(notebook):
     """The notebook as a reader leaves it who has written every solution."""
     content = nbformat.read(notebook, 4)
     found = [turn for turn in turns(content.cells) if turn[2] is not None]
@@ -73,6 +136,8 @@ def test_every_turn_accepts_its_own_solution(notebook, tmp_path):
         pytest.skip("there is nothing to write in this notebook")
     for cell, _, solution in found:
         cell.source = solution.source.removeprefix("@checks.solution\n")
+    code = [cell for cell in content.cells if cell.cell_type == "code"]
+    content.cells = needed(code, [cell for turn in found for cell in turn])
     options = {"timeout": 600, "resources": {"metadata": {"path": str(notebook.parent)}}}
     NotebookClient(content, **options).execute()
     for _, check, _ in found:
