@@ -56,29 +56,26 @@ def dots(
     return figure
 
 
-def bars(
-    panels: dict[str, dict[str, float]], *, truth: str | None = None, log: bool = False
-) -> Figure:
+def bars(panels: dict[str, dict[str, float]], *, truth: str | None = None) -> Figure:
     """Draw a bar for each name, with its number, and beside it the same names' next measure.
 
     panels  for each measure, a value for each name; the same names in all
     truth   the name whose values are drawn as dashed lines
-    log     logarithmic axes, for positive values
     """
     names = list(next(iter(panels.values())))
-    size = (1.2 + 2.1 * len(panels), 0.6 + 0.28 * len(names))
+    size = (1.2 + 1.9 * len(panels), 0.6 + 0.28 * len(names))
     figure, axes = plt.subplots(
         1, len(panels), figsize=size, sharey=True, squeeze=False, layout="constrained"
     )
     for ax, (measure, values) in zip(axes[0], panels.items(), strict=True):
-        drawn = ax.barh(names, list(values.values()), color=LABEL_COLOURS.colors[4], log=log)
-        ax.bar_label(drawn, fmt="{:.2f}", fontsize=8, padding=3)
+        drawn = ax.barh(names, list(values.values()), color=LABEL_COLOURS.colors[4])
+        white = {"fc": "white", "ec": "none", "pad": 0.5}  # so that no line runs through a number
+        ax.bar_label(drawn, fmt="{:.2f}", fontsize=8, padding=3, bbox=white, zorder=5)
         if truth is not None:
             ax.axvline(values[truth], ls="--", c="0.3", lw=1)
         ax.set_title(measure, fontsize=10)
         ax.spines[["top", "right"]].set_visible(False)
         ax.set_xticks([])
-        ax.set_xlabel("logarithmic" if log else "", fontsize=8, color="0.4")
         ax.minorticks_off()
         ax.margins(x=0.35)
     axes[0, 0].invert_yaxis()
