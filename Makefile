@@ -63,7 +63,7 @@ benchmark:  ## measure what the course quotes as speed or quality
 	$(BIN)/python benchmarks/benchmark.py $(ARGS)
 
 .PHONY: sampling
-sampling:  ## measure samplers: quality against seconds, with the shipped network
+sampling:  ## measure samplers: quality against steps, with the shipped network
 	$(call setup)
 	$(BIN)/python benchmarks/sampling.py $(ARGS)
 
