@@ -14,12 +14,11 @@ from course_lib.showing.curves import (
     sweeps,
     tradeoff,
 )
-from course_lib.showing.diagrams import balls, candidates, u_shape
+from course_lib.showing.diagrams import balls, candidates, glyphs, u_shape
 from course_lib.showing.pictures import (
     LIMIT,
     arrows,
     film_strip,
-    glyphs,
     images,
     points,
     signed,

@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from course_lib.showing.pictures import plane, row_of_panels
+from course_lib.showing.pictures import LABEL_COLOURS, plane, row_of_panels
 
 
 def candidates(
@@ -98,4 +98,31 @@ def u_shape(
     low = min(bottom for _, _, bottom, _ in places)
     ax.set(xlim=(-0.6, len(stations) - 0.4), ylim=(low - 0.75, 1.2))
     ax.set_axis_off()
+    return figure
+
+
+def glyphs(clouds: dict[str, tuple[Tensor, Tensor | None]]) -> Figure:
+    """Draw clouds of points side by side, each point written as its digit.
+
+    clouds  for each title, points (N, 2) and their digits (N,), 0 to 9; without digits they are
+            drawn as dots
+    """
+    figure, axes = plt.subplots(
+        1,
+        len(clouds),
+        figsize=(4.2 * len(clouds), 4),
+        sharey=True,
+        sharex=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for ax, (title, (x, y)) in zip(axes[0], clouds.items(), strict=True):
+        if y is None:
+            ax.scatter(*x.T, s=8, c="0.4", linewidths=0)
+        else:
+            for digit in y.unique().tolist():
+                colour = LABEL_COLOURS.colors[digit % LABEL_COLOURS.N]
+                ax.scatter(*x[y == digit].T, s=28, marker=f"${digit}$", color=colour, lw=0.3)
+        ax.set(title=title, xlabel="first direction")
+    axes[0, 0].set_ylabel("second direction")
     return figure

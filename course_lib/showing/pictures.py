@@ -75,33 +75,6 @@ def points(
     return figure
 
 
-def glyphs(clouds: dict[str, tuple[Tensor, Tensor | None]]) -> Figure:
-    """Draw clouds of points side by side, each point written as its digit.
-
-    clouds  for each title, points (N, 2) and their digits (N,), 0 to 9; without digits they are
-            drawn as dots
-    """
-    figure, axes = plt.subplots(
-        1,
-        len(clouds),
-        figsize=(4.2 * len(clouds), 4),
-        sharey=True,
-        sharex=True,
-        squeeze=False,
-        layout="constrained",
-    )
-    for ax, (title, (x, y)) in zip(axes[0], clouds.items(), strict=True):
-        if y is None:
-            ax.scatter(*x.T, s=8, c="0.4", linewidths=0)
-        else:
-            for digit in y.unique().tolist():
-                colour = LABEL_COLOURS.colors[digit % LABEL_COLOURS.N]
-                ax.scatter(*x[y == digit].T, s=28, marker=f"${digit}$", color=colour, lw=0.3)
-        ax.set(title=title, xlabel="first direction")
-    axes[0, 0].set_ylabel("second direction")
-    return figure
-
-
 def arrows(
     at: Tensor,
     fields: Sequence[Tensor],

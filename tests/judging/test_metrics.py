@@ -79,13 +79,14 @@ def test_the_shipped_judge_reads_mnist():
     assert accuracy >= 0.993
 
 
-def test_a_judge_learns():
+@pytest.mark.parametrize("name", judge.JUDGES)
+def test_a_judge_learns(name):
     torch.manual_seed(0)
     y = torch.arange(640) % 10
     x = -torch.ones(640, 1, 28, 28)
     for i, label in enumerate(y.tolist()):
         x[i, 0, 2 * label + 4 : 2 * label + 7] = 1.0
-    model = judge.Judge()
+    model = judge.JUDGES[name]()
     steps = list(judge.train_judge(model, x, y, epochs=6))
     assert len(steps) == judge.total_steps(640, 6) and not model.training
     assert judge.accuracy(model, x, y) > 0.9
