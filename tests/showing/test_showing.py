@@ -182,7 +182,7 @@ def test_panels_show_runs_their_mean_and_the_floor():
     assert left.lines[3].get_ydata().tolist() == [2, 3] and len(left.lines) == 4
     assert right.lines[3].get_ydata()[0] == 0.5 and left.get_xscale() == "log"
     named = {text.get_text() for text in rest.get_legend().get_texts()}
-    assert named == {"mean of the runs", "real data", "elbow"}
+    assert named == {"mean of the runs", "each run", "real data", "elbow"}
 
 
 def test_sweeps_show_means_errors_and_floors_of_every_judge():
