@@ -134,8 +134,8 @@ def panels(
     )
     for ax, (name, runs) in zip(axes.flat, measures.items(), strict=False):
         ax.plot(x, runs.mean(0), c="tab:blue", label="mean of the runs")
-        labels = ["each run"] + [None] * (len(runs) - 1)
-        ax.plot(x, runs.T, "o", c="tab:blue", ms=3, alpha=0.6, label=labels)
+        first, *_ = ax.plot(x, runs.T, "o", c="tab:blue", ms=3, alpha=0.6)
+        first.set_label("each run")
         if floors and name in floors:
             ax.axhline(floors[name], ls="--", c="0.4", label="real data")
         for mark, places in (marks or {}).items():
