@@ -19,6 +19,14 @@ LOOKS = [
 ]
 """How curves are told apart: by colour and by dashes, so that one can be seen under another."""
 
+_MARKERS = "os^Dv"
+"""And by what stands at their points, where these are few."""
+
+
+def _look(number: int, marked: bool) -> dict:
+    look = LOOKS[number % len(LOOKS)]
+    return look | {"marker": _MARKERS[number % len(_MARKERS)], "ms": 4} if marked else look
+
 
 def noise_curves(
     schedules: Sequence[Schedule],
@@ -105,12 +113,12 @@ def lines(
     floor  drawn as a dashed line: what the real data score among themselves
     """
     figure, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
-    for name, curve in curves.items():
-        ax.plot(x, curve, marker="o" if len(x) < 30 else None, ms=3, label=name)
+    for number, (name, curve) in enumerate(curves.items()):
+        ax.plot(x, curve, label=name, **_look(number, len(x) < 30))
     if floor is not None:
         ax.axhline(floor, ls="--", c="0.5", label="real against real")
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
-    ax.legend()
+    ax.legend(handlelength=3)
     return figure
 
 
@@ -228,10 +236,10 @@ def tradeoff(
     floor   drawn as a dashed line: what real data score
     """
     figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
-    for name, (x, y) in curves.items():
-        ax.plot(x, y, marker="o", ms=3, label=name)
+    for number, (name, (x, y)) in enumerate(curves.items()):
+        ax.plot(x, y, label=name, **_look(number, True))
     if floor is not None:
         ax.axhline(floor, ls="--", c="0.5", label="real against real")
     ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log", yscale="log")
-    ax.legend()
+    ax.legend(handlelength=3)
     return figure

@@ -48,7 +48,9 @@ def balls(
     names  titles of the two pictures: samples in the balls of the real ones, and the reverse
     k      each ball reaches to its centre's k-th nearest fellow
     """
-    figure, axes = plt.subplots(1, 2, figsize=(8, 4.3), layout="constrained")
+    figure, axes = plt.subplots(
+        1, 2, figsize=(8, 4.3), sharex=True, sharey=True, layout="constrained"
+    )
     (real, samples), pairs = sets, list(sets.values())
     for ax, name, reverse in zip(axes, names, (False, True), strict=True):
         centres, dots = pairs[::-1] if reverse else pairs
