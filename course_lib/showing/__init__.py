@@ -1,7 +1,7 @@
 """Showing: arrays, steps or records in, a figure or a slider out; nothing here samples.
 
-`pictures` shows data, `curves` what was measured along an axis, `scores` what was measured of
-several things, `diagrams` explain one idea each, and `widgets` puts sliders over pictures.
+`pictures` shows data, `curves` what happens along an axis, `scores` what was measured of several
+runs or things, `diagrams` explain one idea each, and `widgets` puts sliders over pictures.
 """
 
 from course_lib.showing.curves import (
@@ -10,8 +10,6 @@ from course_lib.showing.curves import (
     lines,
     loss_curve,
     noise_curves,
-    panels,
-    sweeps,
     tradeoff,
 )
 from course_lib.showing.diagrams import balls, candidates, glyphs, u_shape
@@ -26,7 +24,7 @@ from course_lib.showing.pictures import (
     table,
     tile,
 )
-from course_lib.showing.scores import bars, dots
+from course_lib.showing.scores import bars, dots, panels, sweeps
 from course_lib.showing.widgets import Guess, explorer, live, png, scrub, scrubber
 
 __all__ = [

@@ -87,7 +87,8 @@ def loss_curve(
     smooth = np.convolve(loss, np.ones(window) / window, mode="valid")
     figure, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
     ax.plot(np.arange(1, len(loss) + 1), loss, lw=0.5, alpha=0.4, label="each step")
-    ax.plot(np.arange(window, len(loss) + 1), smooth, label=f"mean of {window} steps")
+    middle = np.arange(len(smooth)) + (window + 1) / 2
+    ax.plot(middle, smooth, label=f"mean of {window} steps")
     if floor is not None:
         ax.axhline(floor, ls="--", c="black", lw=1, label=f"unavoidable: {floor:.3f}")
     ax.set(xlabel="training step", ylabel="loss", yscale="log")
@@ -122,86 +123,6 @@ def lines(
     return figure
 
 
-def panels(
-    x: Sequence[float],
-    measures: dict[str, Tensor],
-    xlabel: str,
-    floors: dict[str, float] | None = None,
-    marks: dict[str, Sequence[float]] | None = None,
-) -> Figure:
-    """Draw one plot for each measure, three in a row: every run as dots, their mean as a line.
-
-    x         (N,) the common horizontal axis, positive: it is logarithmic
-    measures  (R, N) values of R runs for each name
-    floors    drawn as a dashed line where there is one: what real data score
-    marks     a name, and for each run the place on the axis to put a ring
-    """
-    rows = -(-(len(measures) + 1) // 3)  # one place is for the legend
-    figure, axes = plt.subplots(
-        rows, 3, figsize=(9, 2.6 * rows), squeeze=False, layout="constrained"
-    )
-    for ax, (name, runs) in zip(axes.flat, measures.items(), strict=False):
-        ax.plot(x, runs.mean(0), c="tab:blue", label="mean of the runs")
-        first, *_ = ax.plot(x, runs.T, "o", c="tab:blue", ms=3, alpha=0.6)
-        first.set_label("each run")
-        if floors and name in floors:
-            ax.axhline(floors[name], ls="--", c="0.4", label="real data")
-        for mark, places in (marks or {}).items():
-            at = [run[list(x).index(place)] for run, place in zip(runs, places, strict=True)]
-            ax.plot(places, at, "o", c="tab:orange", mfc="none", ms=10, mew=1.5, label=mark)
-        ax.set(title=name, xlabel=xlabel, xscale="log")
-        ax.set_xticks(x, [f"{value:g}" for value in x])
-        ax.minorticks_off()
-    names = {k: v for ax in axes.flat for v, k in zip(*ax.get_legend_handles_labels())}
-    for ax in list(axes.flat)[len(measures) :]:
-        ax.axis("off")
-    axes[-1, -1].legend(names.values(), names.keys(), loc="center")
-    return figure
-
-
-def sweeps(
-    x: Sequence[float],
-    curves: dict[str, dict[str, Sequence[tuple[float, float]]]],
-    floors: dict[str, dict[str, tuple[float, float]]],
-    xlabel: str,
-    marks: dict[str, Sequence[float]] | None = None,
-) -> Figure:
-    """Draw what judges say along an axis, a row each: accuracy, distance, precision with recall.
-
-    x       (N,) the common horizontal axis, positive: it is logarithmic
-    curves  for each judge and measure, N pairs of a mean and its standard error
-    floors  the same for real data, drawn as a dashed line in a band
-    marks   for each judge, places on the axis to ring on the curve of the accuracy
-    """
-    titles = {"accuracy": "accuracy", "frechet": "Fréchet distance above the floor"}
-    shown = (["accuracy"], ["frechet"], ["precision", "recall"])
-    styles = (("#0072B2", "o"), ("#D55E00", "s"))
-    size = (9.5, 2.8 * len(curves))
-    figure, axes = plt.subplots(len(curves), 3, figsize=size, squeeze=False, layout="constrained")
-    for row, (judge, measured) in zip(axes, curves.items(), strict=True):
-        for ax, names in zip(row, shown, strict=True):
-            for name, (colour, marker) in zip(names, styles, strict=False):
-                means, errors = zip(*measured[name], strict=True)
-                options = {"marker": marker, "ms": 4, "capsize": 3, "label": name}
-                ax.errorbar(x, means, errors, c=colour, **options)
-                middle, error = floors[judge][name]
-                of = f" {name}" if len(names) > 1 else ""
-                ax.axhline(middle, ls="--", c=colour, lw=1, label=f"real data{of}")
-                ax.axhspan(middle - error, middle + error, color=colour, alpha=0.2, lw=0)
-            ax.set(title=f"{judge} judge", ylabel=titles.get(names[0], "share"))
-            ax.set(xlabel=xlabel, xscale="log")
-            ax.set_xticks(x, [f"{value:g}" for value in x])
-            ax.minorticks_off()
-        means = [mean for mean, _ in measured["accuracy"]]
-        if marks:
-            at = [means[list(x).index(place)] for place in marks[judge]]
-            ring = {"c": "#D55E00", "mfc": "none", "ms": 10, "mew": 1.5, "label": "elbows"}
-            row[0].plot(marks[judge], at, "o", **ring)
-    axes[0, 0].legend(fontsize=8)
-    axes[0, 2].legend(fontsize=8)
-    return figure
-
-
 def histograms(
     samples: dict[str, Tensor], grid: Tensor, density: Tensor, size: float = 2.8
 ) -> Figure:
@@ -218,6 +139,7 @@ def histograms(
         ax.hist(numbers.numpy(), edges, density=True, color="tab:blue", alpha=0.5)
         ax.plot(grid, curve, c="black", lw=1)
         ax.set_yticks([])
+    axes[0].set_ylabel("density")
     highest = max(ax.get_ylim()[1] for ax in axes)
     for ax in axes:
         ax.set_ylim(0, highest)

@@ -59,8 +59,9 @@ def balls(
         hit = (torch.cdist(dots, centres) <= reach).any(dim=1)
         for centre, radius in zip(centres, reach, strict=True):
             ax.add_patch(plt.Circle(centre.tolist(), float(radius), color="0.5", alpha=0.15, lw=0))
-        ax.scatter(*dots[hit].T, s=16, c="tab:blue", label="inside a ball")
-        ax.scatter(*dots[~hit].T, s=34, c="tab:orange", marker="x", label="outside")
+        ax.scatter(*centres.T, s=16, marker="+", c="0.35", lw=0.8, label=f"{outer}: centres")
+        ax.scatter(*dots[hit].T, s=16, c="tab:blue", label=f"{inner}: inside a ball")
+        ax.scatter(*dots[~hit].T, s=34, c="tab:orange", marker="x", label=f"{inner}: outside")
         share = f"{name} {hit.double().mean():.0%}"
         ax.set_title(f"{share}: {inner} in the balls of {outer}", fontsize=10)
         ax.set(aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
@@ -91,8 +92,12 @@ def u_shape(
         places.append((k, width / 2, level, level + height))
     arrow = {"arrowstyle": "->", "color": "0.4"}
     for (k, right, bottom, top), (j, left, low, high) in pairwise(places):
-        ends = (k + right, (bottom + top) / 2), (j - left, (low + high) / 2)
-        ax.annotate("", ends[1], ends[0], arrowprops=arrow, zorder=1)
+        start, end, bend = (k + right, (bottom + top) / 2), (j - left, (low + high) / 2), {}
+        if low < bottom:  # around the names, which stand under the boxes
+            end, bend = (j, high), {"connectionstyle": "angle,angleA=0,angleB=90"}
+        elif low > bottom:
+            start, bend = (k, top), {"connectionstyle": "angle,angleA=90,angleB=0"}
+        ax.annotate("", end, start, arrowprops=arrow | bend, zorder=1)
     for a, b in shortcuts:
         bend = {"connectionstyle": "arc3,rad=-0.25", "ls": "--", "color": "tab:red"}
         start, end = ((places[i][0], places[i][3] + 0.03) for i in (a, b))
@@ -101,6 +106,10 @@ def u_shape(
     ax.set(xlim=(-0.6, len(stations) - 0.4), ylim=(low - 0.75, 1.2))
     ax.set_axis_off()
     return figure
+
+
+DIGIT_COLOURS = [*LABEL_COLOURS.colors[:6], "0.55", "#000000", "#882255", "#117733"]
+"""Of the digits 0 to 9, all dark enough to be read on white."""
 
 
 def glyphs(clouds: dict[str, tuple[Tensor, Tensor | None]]) -> Figure:
@@ -123,8 +132,8 @@ def glyphs(clouds: dict[str, tuple[Tensor, Tensor | None]]) -> Figure:
             ax.scatter(*x.T, s=8, c="0.4", linewidths=0)
         else:
             for digit in y.unique().tolist():
-                colour = LABEL_COLOURS.colors[digit % LABEL_COLOURS.N]
-                ax.scatter(*x[y == digit].T, s=28, marker=f"${digit}$", color=colour, lw=0.3)
+                look = {"color": DIGIT_COLOURS[digit], "marker": f"${digit}$"}
+                ax.scatter(*x[y == digit].T, s=28, lw=0.3, **look)
         ax.set(title=title, xlabel="first direction")
     axes[0, 0].set_ylabel("second direction")
     return figure

@@ -183,9 +183,10 @@ def film_strip(
     y        (N,) colours, if they are points
     """
     states, titles = _at(steps, times), [f"t = {t}" for t in times]
+    size = min(2.2, 9.5 / len(times))  # a row no wider than a notebook's column
     if states[0].ndim == 2:
-        return points(states, titles, y, size=2.2)
-    return images(states, titles, columns, size=2.2)
+        return points(states, titles, y, size=size)
+    return images(states, titles, columns, size=size)
 
 
 def step(record: Step, columns: int = 4, y: Tensor | None = None) -> Figure:

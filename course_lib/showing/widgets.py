@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from course_lib.samplers import Step
 
 
-def png(figure: Figure, dpi: int = 72) -> bytes:
+def png(figure: Figure, dpi: int = 96) -> bytes:
     """Turn a figure into a PNG picture, and close it."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
