@@ -36,9 +36,6 @@ HONEST = "honest"
 SLOW = {"ex4_trained": ("ex1_model", "ex4_trained")}
 """An exercise that takes ten seconds to judge, and whose answers it depends on: to change one of
 the others cannot change its marks, so that it is left out there."""
-FRESH = "%reset -f\nimport __main__ as m\nm.KEPT.clear(), m.QUESTIONS.clear()\ndel m"
-"""A cell that makes the harness forget one submission before the next."""
-NEITHER = {"ours": False, "asks": False}
 BATCH = 25
 """Answers of our own that share a sandbox."""
 
@@ -144,8 +141,8 @@ def grade_together(jobs: Sequence[grade.Job], chosen: dict[str, Case]) -> list[R
                 assignment = replace(assignment, exercises=judged)
                 path, findings = notebook.find(job.folder, job.name)
                 submission = notebook.read(path, assignment.notebook)
-                run = Run(assignment, submission.cells, job.start, limits, job.salt)
-                shared.request({"op": "cell", "source": FRESH, **NEITHER}, {}, limits.cell)
+                run = Run(assignment, submission, job.start, limits, job.salt)
+                shared.request({"op": "forget"}, {}, limits.cell)
                 run.answer(shared)
                 findings = [*findings, *submission.findings]
                 done.append(Result(job.student, job.name, "graded", run.marks, findings))
