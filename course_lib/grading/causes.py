@@ -85,9 +85,10 @@ class Causes:
         told += "".join(f" {sentence}" for sentence in self.about(name))
         self.stopped[cell] = Stop(cell, told, reply.lacks, name)
 
-    def leave_out(self, cell: Cell, reason: str) -> None:
+    def leave_out(self, cell: Cell, reason: str) -> Stop:
         """Note that a cell ended the sandbox, and is not run again."""
         self.stopped[cell] = Stop(cell, f"{title(cell)} was left out: {reason}.")
+        return self.stopped[cell]
 
     def about(self, name: str) -> Iterator[str]:
         """Say where a missing name comes from, if it is not one that the student forgot."""
@@ -141,14 +142,11 @@ def defined(source: str, functions: bool = False) -> set[str]:
     for node in ast.parse(source).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             names.add(node.name)
+        elif functions:
+            continue
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
         else:
-            inside = ast.walk(node)
-            names |= {
-                n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-            }
-    if functions:
-        kinds = (ast.FunctionDef, ast.ClassDef)
-        names = {node.name for node in ast.parse(source).body if isinstance(node, kinds)}
+            stored = (n for n in ast.walk(node) if isinstance(n, ast.Name))
+            names |= {n.id for n in stored if isinstance(n.ctx, ast.Store)}
     return names

@@ -7,7 +7,7 @@ safetensors' format.
 
     {"op": "cell", "source": …, "name": …, …}      run a cell, as a notebook would
     {"op": "call", "function": …, "args": […], …}  call a function, and send what it returns
-    {"op": "forget"}                               forget all names, as a new notebook would
+    {"op": "forget"}                               forget all names, as in a new notebook
 
 An argument is a number, a list of numbers, None, or an object whose one key says what to build:
 {"array": name}, {"network": {…}}, {"step": {…}}, {"move": {…}}, {"jump": {…}}, {"walk": {…}},
@@ -355,7 +355,7 @@ def run_cell(shell: InteractiveShell, request: dict) -> dict:
         error = unexpected
     if request["ours"]:
         new = {k: v for k, v in shell.user_ns.items() if before.get(k, KEPT) is not v}
-        KEPT.update(new)
+        KEPT.update({k: v.clone() if isinstance(v, torch.Tensor) else v for k, v in new.items()})
         QUESTIONS.update(new if request["asks"] else ())
         watch()
     elif error is not None:
@@ -532,7 +532,7 @@ def names_for(shell: InteractiveShell, cell: str, answers: list[str], end: dict)
     answered = {name for maker in so_far for name in MADE[maker]}
     for name, value in KEPT.items():
         if not (name in answered or (name in then and defined(shell, then[name]))):
-            names[name] = value
+            names[name] = value.clone() if isinstance(value, torch.Tensor) else value
     for name in answers:
         for maker in (*reversed(so_far), *later):
             if name in MADE[maker] and not unwritten(AFTER[maker][name]):

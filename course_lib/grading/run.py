@@ -126,9 +126,10 @@ class Run:
             return
         self.cells.remove(self.at)
         name = self.at.grade_id
-        self.causes.leave_out(self.at, end.reason)
+        stop = self.causes.leave_out(self.at, end.reason)
         for mark in self.marks:
             if mark.id == name and mark.state == "not reached":
+                stop.lost.append(mark.title)
                 _stop(mark, end)
 
 

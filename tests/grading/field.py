@@ -237,7 +237,7 @@ MODES = field(
     ("torch.randn patched", own("torch.randn = torch.rand")),
     ("Tensor.__add__ patched", own("torch.Tensor.__add__ = torch.Tensor.__sub__")),
     ("math.sqrt patched", own("import math, numpy as np\nmath.sqrt = np.sqrt\ndel torch.cat")),
-    ("print patched", own("import builtins\nbuiltins.print = None\nbuiltins.len = lambda v: 1")),
+    ("print patched", own("import builtins\nbuiltins.print = builtins.sum = None")),
     ("output closed", both(own("import sys\nsys.stdout = open('log.txt', 'w')\n"
                                "sys.stdout.close()"),
                            inside("ex7_sampler", "noise):", "print('walking')"))),
