@@ -539,7 +539,7 @@ def names_for(shell: InteractiveShell, cell: str, answers: list[str], end: dict)
                 names[name] = AFTER[maker][name]
                 break
         else:  # perhaps a cell of the student's own has it
-            if name in end:
+            if name in end and (name not in KEPT or defined(shell, end[name])):
                 names[name] = end[name]
     return names
 

@@ -208,7 +208,15 @@ NAMES = field(
     ("T in a loop at the end", own("for T in (5, 10):\n    print(T)"), {"assignment": A4}),
     ("T in a loop in the middle", own("for T in (5, 10):\n    print(T)", "ex3a_check"),
      {"assignment": A4}),
-    ("the programs' tables used up", own("alpha_bar_1, ab_4, line = 1, 2, 3\ndel sigma_2"),
+    ("the programs' tables used up", own("alpha_bar_1, ab_4, line = 1, 2, 3\ndel sigma_2\n"
+                                         "share_3.zero_(), ab_6.sqrt_()"),
+     {"assignment": A4}),
+    ("the programs' functions used up, and one never cured", both(
+        answer("ex2b_mend", "# I do not know."), own("loss_2 = loss_1 = sample_2 = 0.5")),
+     {"assignment": A4, "score": 90, "says": "as it came in"}),
+    ("a cure in a cell below", both(
+        answer("ex3b_mend", "raise NotImplementedError()"),
+        own("def prepare_3(raw):\n    return raw / 127.5 - 1", "ex3b_mend")),
      {"assignment": A4}),
     ("a cure by assignment", below("ex1b_mend", "cured = loss_1\nloss_1 = "
                                    "__import__('functools').partial(cured)"),

@@ -89,7 +89,7 @@ class Sandbox:
         (Reply(False, "NameError", "name 'sns' is not defined"), "needs a look", "'seaborn'"),
         (Reply(False, "NameError", "name 'sms' is not defined"), "graded", "a NameError"),
         (Reply(False, "ValueError", "secret 3"), "graded", "a ValueError"),
-        (Reply(True, lacks="gpu"), "graded", "should return 1 results"),
+        (Reply(True, lacks="gpu"), "graded", "should return 2 results"),
     ],
 )
 def test_what_the_sandbox_lacks_is_no_zero_and_no_points(reply, state, says):
