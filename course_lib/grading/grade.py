@@ -14,7 +14,7 @@ from course_lib.grading.results import Mark, Result
 from course_lib.grading.run import Run, Start
 from course_lib.grading.sandbox import Limits, SandboxMissing
 
-VERSION = 1
+VERSION = 2
 """Raised when results of an older grader must not be taken for this one's."""
 
 
@@ -67,7 +67,7 @@ def grade_one(job: Job) -> Result:
         if job.due is not None:
             result.late_days = max(0, -int((job.due - submission.time) // 86400))
         result.findings += submission.findings
-        run = Run(assignment, submission.cells, job.start, job.limits, job.salt)
+        run = Run(assignment, submission, job.start, job.limits, job.salt)
         result.status, result.marks = run.finish(), run.marks
         result.findings += run.findings
     except Unreadable as reason:

@@ -8,12 +8,13 @@ import errno
 import hashlib
 import json
 import os
-import re
 import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from course_lib.grading.borrowed import borrowed
 
 SCHEMA = 3
 """Version of nbgrader's cell metadata that the masters use."""
@@ -55,12 +56,14 @@ class Submission:
     findings  what is wrong with the file
     digest    SHA-256 of the file
     time      when it was last changed, in seconds since 1970
+    ignored   the student's text of the master's other cells, by name
     """
 
     cells: list[Cell]
     findings: list[str] = field(default_factory=list)
     digest: str = ""
     time: float = 0.0
+    ignored: dict[str, str] = field(default_factory=dict)
 
 
 def find(folder: Path, assignment: str) -> tuple[Path, list[str]]:
@@ -182,6 +185,7 @@ def read(path: Path, master: Path) -> Submission:
     cells, ours = parse(data), parse(master.read_bytes())
     known = {name_of(cell): cell for cell in ours if marks(cell)}
     run = [Cell(cell["source"], name_of(cell), True) for cell in ours if is_setup(cell)]
+    ignored: dict[str, str] = {}
     for cell in cells:
         name = name_of(cell)
         if cell["cell_type"] != "code" or not cell["source"].strip():
@@ -190,10 +194,12 @@ def read(path: Path, master: Path) -> Submission:
             run.append(Cell(cell["source"]))
         elif marks(known[name]).get("solution"):
             run.append(Cell(cell["source"], name))
-    findings = [*_compare(cells, known), *_borrowed(run)]
+        else:
+            ignored[name] = cell["source"]
+    findings = [*_compare(cells, known), *borrowed(run)]
     if len(findings) > MOST:
         findings[MOST:] = [f"There are {len(findings) - MOST} more remarks of this kind."]
-    return Submission(run, findings, hashlib.sha256(data).hexdigest(), changed)
+    return Submission(run, findings, hashlib.sha256(data).hexdigest(), changed, ignored)
 
 
 def _compare(cells: list[dict], known: dict[str, dict]) -> Iterator[str]:
@@ -226,24 +232,3 @@ def _compare(cells: list[dict], known: dict[str, dict]) -> Iterator[str]:
         elif marks(master).get("locked") and cell["source"].strip() != master["source"].strip():
             told.add(name)
             yield f"The instructor's cell {name} was changed; the change was ignored."
-
-
-def _borrowed(cells: list[Cell]) -> Iterator[str]:
-    """Yield which cells of the student's take something from the package.
-
-    Whether that is an answer is for a person to decide, and whoever wants to hide it can; so it
-    is told, and costs nothing. Only text is searched: parsing hostile code can end a process.
-    """
-    given: set[str] = set()
-    for cell in cells:
-        code = re.sub(r"#.*", "", cell.source)
-        if cell.ours:
-            for names in re.findall(r"^from course_lib(?:\.checks)? import (.+)$", code, re.M):
-                given.update(name.split()[-1] for name in names.split(","))
-            continue
-        used = set(re.findall(r"\b(\w{1,40})\s?\.", code)) & given
-        if re.search(r"\bcourse_lib\b", code):
-            used.add("an import")
-        if used:
-            which = f"The cell {cell.grade_id}" if cell.grade_id else "A cell of your own"
-            yield f"{which} uses course_lib itself: {', '.join(sorted(used))}."

@@ -9,12 +9,14 @@ import math
 import numpy as np
 
 from course_lib.grading.calls import Array, Call
-from course_lib.grading.session import Reply
+from course_lib.grading.session import LACKS, Reply
 
 
 def validate(reply: Reply, call: Call) -> tuple[list[Array], dict[str, Array]] | str:
     """Turn a reply into arrays of the shapes that were asked for, or into a finding."""
     name = f"{call.function}()"
+    if reply.lacks and not reply.ok:
+        return f"{name} wants {LACKS[reply.lacks]}."
     if not reply.ok:
         return {
             "NotImplementedError": f"{name} is not written yet.",

@@ -11,7 +11,9 @@ from pathlib import Path
 class Mark:
     """What one exercise earned.
 
-    state     ``graded``, ``timed out``, ``crashed`` or ``not reached``
+    state     ``graded``, ``needs a look`` (the sandbox lacks something that the answer uses, so
+              that it has no points until a person gives them), ``timed out``, ``crashed`` or
+              ``not reached``
     findings  sentences for the student
     evidence  a record per probe, for the instructor
     """

@@ -158,7 +158,7 @@ def test_time_of_children_that_nobody_waits_for_counts():
     limits, began = sandbox.Limits(patience=40), time.monotonic()
     with session.Session(sandbox.bubblewrap, limits, began + 600) as one:
         with pytest.raises(session.Ended, match="longer than is allowed"):
-            header = {"op": "cell", "source": UNHEARD, "ours": False, "asks": False}
+            header = {"op": "cell", "source": UNHEARD, "name": None, "ours": False, "asks": False}
             one.request(header, {}, seconds=3)
         assert one.spent > 3
     assert time.monotonic() - began < 100  # on the clock alone it would have had 120 seconds
