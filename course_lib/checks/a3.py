@@ -81,6 +81,8 @@ def clip(clip_x0: Callable) -> None:
     x0, again = (shaped(v, (64, 2), "Each guess") for v in clip_x0(x_t, eps, 5, LINE))
     require(x0.abs().max() <= 1, "x0 should stay between −1 and 1.")
     require(x0.min() < 0, "x0 should be allowed to be negative.")
+    far = x0.abs() == 1
+    require(far.any() and not far.all(), "What lies inside of [−1, 1] should stay, and only that.")
     mixed = (LINE[5].sqrt() * x0 + (1 - LINE[5]).sqrt() * again).float()
     require(torch.allclose(mixed, x_t, atol=1e-4), "x0 and eps should still mix to x_t.")
     mild = torch.as_tensor(clip_x0(0.04 * x_t, 0.04 * eps, 5, LINE)[1]).float()
@@ -92,15 +94,18 @@ def sampler(ddim: Callable) -> None:
     """Check which times, points and noise a sampler passes on."""
     order, asked, moved = [9, 6, 5, 1, 0], [], []
     x, noise = torch.randn(3, 2), torch.randn(5, 3, 2)
+    start = x.clone()
 
     def model(x: Tensor, t: Tensor) -> Tensor:
-        asked.append((torch.as_tensor(t).expand(3).tolist(), x.clone()))
+        each = torch.as_tensor(t).shape == (3,)
+        require(each, "The network should be told a time for each of the samples, shape (B,).")
+        asked.append((torch.as_tensor(t).tolist(), x.clone()))
         return x + 1
 
     def move(x: Tensor, eps: Tensor, t: int, s: int, z: Tensor) -> Tensor:
         require(torch.equal(eps, asked[-1][1] + 1), "move should get the network's answer.")
         moved.append((int(t), int(s), z, 0.5 * x))
-        return moved[-1][3]
+        return 0.5 * x
 
     end = shaped(ddim(model, move, x, order, noise), (3, 2), "The sample")
     pairs = [(t, s) for t, s, _, _ in moved]
@@ -109,7 +114,7 @@ def sampler(ddim: Callable) -> None:
     require(
         [t for t, _ in asked] == [[t] * 3 for t in order[:-1]], "The network is told a wrong t."
     )
-    require(torch.equal(asked[0][1], x), "The network should first see the starting noise.")
+    require(torch.equal(asked[0][1], start), "The network should first see the starting noise.")
     for (_, seen), (_, _, _, before) in zip(asked[1:], moved):
         require(torch.equal(seen, before), "The network should always see the newest x.")
     right = all(torch.equal(z, noise[i]) for i, (_, _, z, _) in enumerate(moved))
@@ -127,6 +132,9 @@ def drop(drop_labels: Callable) -> None:
         shaped(drop_labels(y, 0.25, torch.Generator().manual_seed(seed)), (4000,), "The labels")
         for seed in (1, 1, 2)
     )
+    raw = drop_labels(y, 0.25, torch.Generator().manual_seed(1))
+    whole = not torch.as_tensor(raw).is_floating_point()
+    require(whole, "Labels should stay whole numbers: the network looks them up.")
     gone = first == -1
     require((first[~gone] == y[~gone]).all(), "A label that is not dropped should stay.")
     require(gone.any() and not gone.all(), "Decide for each sample, and not for the whole batch.")
@@ -137,6 +145,12 @@ def drop(drop_labels: Callable) -> None:
     require(halves < 0.1, "The labels that are dropped lie side by side.")
     require(torch.equal(first, second), "The same generator should drop the same labels.")
     require(not torch.equal(first, third), "Another generator should drop other labels.")
+    generator = torch.Generator().manual_seed(1)
+    batches = [torch.as_tensor(drop_labels(y, 0.25, generator)) for _ in range(6)]
+    again = torch.equal(batches[0], batches[1])
+    require(not again, "A second draw from one generator should drop other labels.")
+    counts = {int((batch == -1).sum()) for batch in batches}
+    require(len(counts) > 1, "Every batch loses equally many: each label has a chance of its own.")
     require((y >= 0).all(), "The labels that were passed in should not be changed in place.")
     print("✓ Each label is dropped by a chance of its own.")
 
@@ -167,6 +181,8 @@ def enough(enough_steps: Callable) -> None:
     require(int(found) not in (20, 50), "A smaller number of steps is good enough too.")
     require(int(found) != 5, "That one is farther than one and a half floors.")
     require(int(enough_steps(steps, distance, 0.75)) == 20, "Does the floor enter as a factor?")
+    tie = enough_steps(torch.tensor([4, 8]), torch.tensor([0.75, 0.5]), 0.5)
+    require(int(tie) == 4, '"At most" holds for a distance of just 1.5 floors, too.')
     print("✓ The smallest number of steps that is good enough.")
 
 
@@ -177,4 +193,6 @@ def elbow(find_elbow: Callable) -> None:
     require(found in w.tolist(), "The answer should be one of the guidances.")
     require(found != 4, "A smaller guidance is as good to within 0.1.")
     require(found == 2.5, "That guidance is not within 0.1 of the best.")
+    weak = float(find_elbow(w, torch.tensor([0.3, 0.45, 0.58, 0.65])))
+    require(weak == 2.5, "Within 0.1 of the *best*, also where the best is no more than 0.65.")
     print("✓ The smallest guidance that is nearly the best.")

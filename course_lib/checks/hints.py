@@ -1,5 +1,7 @@
 """What the visible checks of the assignments share: asserts with a hint for the student."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -21,6 +23,7 @@ def shaped(x: object, shape: tuple[int, ...], name: str) -> Tensor:
     name    what the hint calls it
     Raises  AssertionError if the shape is another one, or an entry is not finite
     """
+    x = list(x) if isinstance(x, Iterator) else x
     x = x.copy() if isinstance(x, np.ndarray) else x  # torch cannot read an array backwards
     x = torch.as_tensor(x).detach().double()
     require(x.shape == shape, f"{name} should have the shape {shape}, not {tuple(x.shape)}.")

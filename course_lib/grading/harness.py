@@ -30,6 +30,7 @@ import ctypes
 import errno
 import inspect
 import io
+import itertools
 import json
 import os
 import platform
@@ -39,6 +40,7 @@ import resource
 import struct
 import sys
 import warnings
+from collections.abc import Iterator
 from types import FunctionType, ModuleType
 
 
@@ -164,6 +166,8 @@ WATCHED: dict[object, dict[str, object]] = {}
 PICTURES: dict[str, object] = {}
 """How pictures are drawn before the student changes it."""
 RECURSION = sys.getrecursionlimit()
+MOST = 10**6
+"""Numbers that are taken from something like ``map``, which need not end."""
 RECORDED = 2000
 """Calls of a stand-in network that are remembered; a sampler of the course makes far fewer."""
 
@@ -180,14 +184,16 @@ class Network(torch.nn.Module):
         super().__init__()
         self.mix, self.time, self.labels = mix, time, labels
         self.seen: list[tuple] = []
+        self.single = False
 
     def forward(
         self, x: object = None, t: object = None, y: object = None, *, x_t: object = None
     ) -> torch.Tensor:
         """Answer, and remember the question."""
-        x_t = torch.as_tensor(x if x_t is None else x_t)
-        t = torch.as_tensor(t).expand(len(x_t))
-        y = torch.full((len(x_t),), -1) if y is None else torch.as_tensor(y).expand(len(x_t))
+        x_t, t = torch.as_tensor(x if x_t is None else x_t), torch.as_tensor(t)
+        y = torch.full((len(x_t),), -1) if y is None else torch.as_tensor(y)
+        self.single |= any(told.shape != (len(x_t),) for told in (t, y))
+        t, y = t.expand(len(x_t)), y.expand(len(x_t))
         if len(self.seen) < RECORDED:
             self.seen.append((x_t.detach().clone(), t.clone(), y.clone()))
         known = ((y >= -1) & (y < len(self.labels) - 1)).all()
@@ -240,19 +246,17 @@ class Jump:
 
 
 class Walk:
-    """A sampler that asks the network at some times: ``x + pull[t] * model(x, t)``."""
+    """A sampler that takes the steps from some times only: those whose entry is not 0."""
 
-    def __init__(self, pull: torch.Tensor) -> None:
-        self.pull = pull
+    def __init__(self, taken: torch.Tensor) -> None:
+        self.taken = taken
 
     def __call__(self, model: object, step: object, x: object, noise: object) -> torch.Tensor:
-        """Walk; neither the step nor the noise is needed for that."""
-        x = torch.as_tensor(x)
-        for t in range(len(self.pull) - 1, 0, -1):
-            if self.pull[t]:
-                eps = torch.as_tensor(model(x, torch.full((len(x),), t)))
-                x = x + self.pull[t].to(x) * eps
-        return x
+        """Walk by the given steps, with the given noise."""
+        for t in range(len(self.taken) - 1, 0, -1):
+            if self.taken[t]:
+                x = step(x, model(x, torch.full((len(x),), t)), t, noise[t])
+        return torch.as_tensor(x)
 
 
 def tensor(array: np.ndarray) -> torch.Tensor:
@@ -270,7 +274,9 @@ def build(argument: object, arrays: dict) -> object:
     if kind == "array":
         return tensor(arrays[value])
     if kind == "generator":
-        return torch.Generator().manual_seed(value)
+        generator = torch.Generator().manual_seed(value["seed"])
+        torch.rand(value["drawn"], generator=generator)
+        return generator
     parts = {name: tensor(arrays[key]) for name, key in value.items()}
     kinds = {"network": Network, "step": Step, "move": Move, "jump": Jump, "walk": Walk}
     return kinds[kind](**parts)
@@ -284,7 +290,9 @@ def plain(value: object) -> np.ndarray:
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu()
         value = value.double() if value.is_floating_point() else value
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, Iterator):
+        value = list(itertools.islice(value, MOST))
+    if isinstance(value, (list, tuple, range)):
         value = [plain(item) for item in value]
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
@@ -558,6 +566,10 @@ def call(shell: InteractiveShell, request: dict, arrays: dict, end: dict) -> tup
     np.random.seed(request["seed"])
     torch.manual_seed(request["seed"])
     args = [build(argument, arrays) for argument in request["args"]]
+    given = [build(argument, arrays) for argument in request["args"]]
+    if request["learns"]:
+        for network in filter(lambda argument: isinstance(argument, Network), args):
+            network.mix.requires_grad_()
     shell.user_ns.update({key: KEPT[key] for key in needed if key in KEPT})
     shell.user_ns.update({key: build(item, arrays) for key, item in request["instead"].items()})
     try:
@@ -565,6 +577,10 @@ def call(shell: InteractiveShell, request: dict, arrays: dict, end: dict) -> tup
             value = function(*args)
     except BaseException as error:  # whatever it is, it is the student's, and no reason to stop
         return {"ok": False, **describe(error)}, {}
+    notes = [f"changes {k}" for k, pair in enumerate(zip(args, given)) if changed(*pair)]
+    notes += ["single"] if any(getattr(a, "single", False) for a in args) else []
+    if request["learns"] and not getattr(value, "requires_grad", False):
+        notes.append("detached")
     count = request["outputs"]
     try:
         values = [value] if count == 1 else list(value)
@@ -577,7 +593,15 @@ def call(shell: InteractiveShell, request: dict, arrays: dict, end: dict) -> tup
             if len({item.shape for item in x}) == 1:
                 seen = {"x": torch.stack(x), "t": torch.stack(t), "y": torch.stack(y)}
                 sent.update({f"seen.{key}": plain(item) for key, item in seen.items()})
-    return {"ok": True}, sent
+    return {"ok": True, "notes": notes}, sent
+
+
+def changed(argument: object, given: object) -> bool:
+    """Whether a call has changed what it was given."""
+    if isinstance(argument, torch.Tensor):
+        same = argument.shape == given.shape and argument.dtype == given.dtype
+        return not (same and torch.equal(argument.nan_to_num(), given.nan_to_num()))
+    return isinstance(argument, list) and argument != given
 
 
 def forget(shell: InteractiveShell) -> dict:
