@@ -61,7 +61,7 @@ class Causes:
     stopped    cells that did not run to their end
     """
 
-    def __init__(self, submission: Submission, master: bytes) -> None:
+    def __init__(self, submission: Submission, master: str) -> None:
         cells = [cell for cell in notebook.parse(master) if cell["cell_type"] == "code"]
         answers = [cell for cell in cells if notebook.marks(cell).get("solution")]
         shown = [cell for cell in cells if cell not in answers and not notebook.is_setup(cell)]

@@ -27,7 +27,7 @@ class Run:
     ) -> None:
         self.assignment, self.start, self.limits, self.salt = assignment, start, limits, salt
         self.cells = list(work.cells)
-        self.causes = Causes(work, assignment.notebook.read_bytes())
+        self.causes = Causes(work, assignment.notebook.read_text("utf-8"))
         self.marks = [Mark(e.id, e.title, e.points) for e in assignment.exercises]
         self.deadline = time.monotonic() + limits.total * limits.patience
         self.left = limits.total  # seconds of processor time

@@ -150,12 +150,12 @@ def grade_together(jobs: Sequence[grade.Job], chosen: dict[str, Case]) -> list[R
                     e for e in assignment.exercises if answered in SLOW.get(e.id, (answered,))
                 ]
                 assignment = replace(assignment, exercises=judged)
-                path, findings = notebook.find(job.folder, job.name)
-                submission = notebook.read(path, assignment.notebook)
+                found = job.find()
+                submission = notebook.read(found.data, assignment.notebook)
                 run = Run(assignment, submission, job.start, limits, job.salt)
                 shared.request({"op": "forget"}, {}, limits.cell)
                 run.answer(shared)
-                findings = [*findings, *submission.findings]
+                findings = [*found.findings, *submission.findings]
                 done.append(Result(job.student, job.name, "graded", run.marks, findings))
     except session.Ended:
         alone, *rest = jobs[len(done) :]
