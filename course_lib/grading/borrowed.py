@@ -2,13 +2,18 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from course_lib.grading.notebook import Cell
+from typing import Protocol
 
 
-def borrowed(cells: Sequence["Cell"]) -> Iterator[str]:
+class Code(Protocol):
+    """A cell as `notebook` has it: its source, its name in the master, whether it is ours."""
+
+    source: str
+    grade_id: str | None
+    ours: bool
+
+
+def borrowed(cells: Sequence[Code]) -> Iterator[str]:
     """Yield which cells of the student's take something from the package.
 
     Whether that is an answer is for a person to decide, and whoever wants to hide it can; so it
