@@ -37,7 +37,7 @@ class Mixture:
         labels: Tensor | None = None,
     ) -> None:
         count = len(means)
-        weights = torch.ones(count) if weights is None else weights
+        weights = torch.ones(count, device=means.device) if weights is None else weights
         for name, table in (("weights", weights), ("labels", labels)):
             if table is not None and table.shape != (count,):
                 raise ValueError(f"{name} must have shape ({count},), one for each component.")

@@ -9,9 +9,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from course_lib.checks.hints import require, shaped
+from course_lib.checks.hints import plainly, require, shaped
 
 
+@plainly
 def schedule(schedule_tables: Callable) -> None:
     """Check the tables of a short and of a long schedule.
 
@@ -37,6 +38,7 @@ def schedule(schedule_tables: Callable) -> None:
     print("✓ beta and alpha_bar fit together, and end in noise for T = 1000 and for T = 100.")
 
 
+@plainly
 def forward(add_noise: Callable) -> None:
     """Check the jump to time t on a table that anybody can follow: ᾱ = 1, 0.9, …, 0."""
     alpha_bar = torch.linspace(1, 0, 11)
@@ -66,6 +68,7 @@ def forward(add_noise: Callable) -> None:
     print("✓ x_t goes from data to noise and keeps its variance, for points and for images.")
 
 
+@plainly
 def embedding(embed: Callable) -> None:
     """Check the waves of the time embedding."""
     t, d = torch.tensor([0, 5, 0, 700]), 8
@@ -91,6 +94,7 @@ def embedding(embed: Callable) -> None:
     print("✓ Cosines and sines are where they belong, and turn at the right speeds.")
 
 
+@plainly
 def draw(training_draw: Callable) -> None:
     """Check the random times and the noise of a training step."""
     T, x0 = 5, torch.zeros(4000, 2)
@@ -116,6 +120,7 @@ def draw(training_draw: Callable) -> None:
     print("✓ Times and noise are drawn afresh for every sample, and obey the generator.")
 
 
+@plainly
 def loss(loss_of: Callable) -> None:
     """Check the loss with networks whose loss is known."""
     alpha_bar = torch.linspace(1, 0, 11)
@@ -138,6 +143,7 @@ def loss(loss_of: Callable) -> None:
     print("✓ The loss is a mean of squares, and asks for the noise.")
 
 
+@plainly
 def reverse(reverse_step: Callable, beta: Tensor, alpha_bar: Tensor) -> None:
     """Check a step back, and a whole walk of them, for data that are a single point.
 
@@ -170,6 +176,7 @@ def reverse(reverse_step: Callable, beta: Tensor, alpha_bar: Tensor) -> None:
     print("✓ With a perfect guess of the noise, every walk ends exactly at the data.")
 
 
+@plainly
 def sampler(sample: Callable) -> None:
     """Check which times, points and noise a sampler passes on."""
     T, asked, stepped = 6, [], []
@@ -201,6 +208,7 @@ def sampler(sample: Callable) -> None:
     print("✓ The walk takes every step from t = T to t = 1 once, with its own noise.")
 
 
+@plainly
 def guidance(guided_eps: Callable, sample_class: Callable) -> None:
     """Check guidance with a network that answers 0 without a label, and the label with one."""
     x, t, y = torch.randn(4, 2), torch.full((4,), 3), torch.tensor([2, 0, 1, 3])

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from course_lib import schedules
-from course_lib.checks.hints import require, shaped
+from course_lib.checks.hints import plainly, require, shaped
 
-LINE = torch.linspace(1, 0, 11)
+LINE = torch.linspace(1, 0, 11, device="cpu", dtype=torch.float32)
 """A table ᾱ that anybody can follow: 1, 0.9, …, 0."""
 
 
+@plainly
 def times(timesteps: Callable) -> None:
     """Check the times of samplers with few and with many steps."""
     for T, steps in ((50, 20), (100, 7), (8, 8), (30, 1)):
@@ -36,6 +37,7 @@ def times(timesteps: Callable) -> None:
     print("✓ The times fall evenly from T to 0.")
 
 
+@plainly
 def step(ddim_step: Callable) -> None:
     """Check a step with noise that is known, and the spread that it leaves."""
     alpha_bar = schedules.linear(50).alpha_bar.float()
@@ -75,6 +77,7 @@ def step(ddim_step: Callable) -> None:
     print("✓ Whatever eta is, the points arrive where the forward process has them.")
 
 
+@plainly
 def clip(clip_x0: Callable) -> None:
     """Check that the two guesses still add up to x_t."""
     x_t, eps = 2 * torch.randn(64, 2), torch.randn(64, 2)
@@ -88,6 +91,7 @@ def clip(clip_x0: Callable) -> None:
     print("✓ x0 stays within bounds, and eps fits to it.")
 
 
+@plainly
 def sampler(ddim: Callable) -> None:
     """Check which times, points and noise a sampler passes on."""
     order, asked, moved = [9, 6, 5, 1, 0], [], []
@@ -120,6 +124,7 @@ def sampler(ddim: Callable) -> None:
     print("✓ The sampler moves along the times that it was given.")
 
 
+@plainly
 def drop(drop_labels: Callable) -> None:
     """Check which labels are dropped, and how many."""
     y = torch.arange(4000) % 4
@@ -141,6 +146,7 @@ def drop(drop_labels: Callable) -> None:
     print("✓ Each label is dropped by a chance of its own.")
 
 
+@plainly
 def guidance(guided_eps: Callable) -> None:
     """Check guidance with a network that answers 0 without a label, and the label with one."""
     x, t, y = torch.randn(4, 2), torch.full((4,), 3), torch.tensor([2, 0, 1, 3])
@@ -159,6 +165,7 @@ def guidance(guided_eps: Callable) -> None:
     print("✓ 0 ignores the label, and 1 is plain conditional sampling.")
 
 
+@plainly
 def enough(enough_steps: Callable) -> None:
     """Check the rule on a table in no order."""
     steps, distance = torch.tensor([20, 5, 50, 10]), torch.tensor([1.1, 3.0, 1.2, 1.4])
@@ -170,6 +177,7 @@ def enough(enough_steps: Callable) -> None:
     print("✓ The smallest number of steps that is good enough.")
 
 
+@plainly
 def elbow(find_elbow: Callable) -> None:
     """Check the rule on a curve with a flat top."""
     w = torch.tensor([0.5, 1.0, 2.5, 4.0])

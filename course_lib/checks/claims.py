@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.judging import sliced_distance
+from course_lib.samplers import randn
 
 
 def claim(sentence: str, holds: bool | Tensor) -> None:
@@ -53,13 +54,13 @@ def same(
     _tensor(yours, name)
     if yours.shape != expected.shape:
         shape(yours, expected.shape, name)
-    yours, expected = yours.detach().double(), expected.double()
+    yours, expected = yours.detach().cpu().double(), expected.cpu().double()
     close = {"rtol": 1e-4, "atol": 1e-4}
     if torch.allclose(yours, expected, **close):
         print(f"✓ {name} agrees with course_lib.")
         return
     for hint, wrong in (slips or {}).items():
-        if wrong.shape == yours.shape and torch.allclose(yours, wrong.double(), **close):
+        if wrong.shape == yours.shape and torch.allclose(yours, wrong.cpu().double(), **close):
             raise AssertionError(f"{name} is not right yet. {hint}")
     guesses = (
         ("It is the negative: look at the signs.", -yours),
@@ -99,7 +100,7 @@ def same_distribution(a: Tensor, b: Tensor, rounds: int = 200) -> None:
     found, both = sliced_distance(a, b, directions=8), torch.cat([a, b])
     mixed = []
     for _ in range(rounds):
-        deal = both[torch.randperm(len(both), generator=generator)]
+        deal = both[torch.randperm(len(both), generator=generator, device="cpu")]
         mixed.append(sliced_distance(deal[: len(a)], deal[len(a) :], directions=8))
     if found > max(mixed):
         raise AssertionError(
@@ -123,9 +124,9 @@ def learns(model: nn.Module, x: Tensor, *rest: Tensor) -> None:
     moved = copy.deepcopy(model)
     with torch.no_grad():
         for p in moved.parameters():
-            p.add_(0.1 * torch.randn(p.shape, generator=generator))
+            p.add_(0.1 * randn(p.shape, generator).to(p))
     output = moved(x, *rest)
-    (output * torch.randn(output.shape, generator=generator)).sum().backward()
+    (output * randn(output.shape, generator).to(output)).sum().backward()
     dead = [n for n, p in moved.named_parameters() if p.grad is None or not p.grad.any()]
     if dead:
         raise AssertionError(f"These parameters do not matter to the output: {', '.join(dead)}.")

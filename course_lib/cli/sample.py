@@ -100,7 +100,7 @@ def sample(
     if labels is None and recipe.sample == (1, 28, 28) and out.suffix == ".npz":
         y = reference.quota_labels(n)
     else:
-        y = torch.tensor([int(k) for k in wanted]).repeat(-(-n // len(wanted)))[:n]
+        y = torch.tensor([int(k) for k in wanted], device="cpu").repeat(-(-n // len(wanted)))[:n]
 
     size = n if points else evaluation.BATCH
     parts = evaluation.generate(

@@ -14,6 +14,7 @@ from torch import Tensor
 from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from course_lib.data import download as downloads
+from course_lib.data.shapes import FLOATS
 
 
 class DataUnavailable(RuntimeError):
@@ -109,10 +110,12 @@ def digits(*, seed: int = 0) -> ImageData:
     scans = load_digits()
     x = torch.from_numpy(scans.images).float().unsqueeze(1) / 16  # (1797, 1, 8, 8) in [0, 1]
     y = torch.from_numpy(scans.target).long()
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
+    fixed, chance = (torch.Generator().manual_seed(k) for k in (0, seed))
+    order = torch.randperm(len(x), generator=fixed, device="cpu")
     test, train = order[:297], order[297:].repeat(8)
-    distortion = 2 * torch.rand(len(train), 5, generator=torch.Generator().manual_seed(seed)) - 1
-    x_train, x_test = _drawn(x[train], distortion), _drawn(x[test], torch.zeros(len(test), 5))
+    distortion = 2 * torch.rand(len(train), 5, generator=chance, **FLOATS) - 1
+    straight = torch.zeros(len(test), 5, **FLOATS)
+    x_train, x_test = _drawn(x[train], distortion), _drawn(x[test], straight)
     note = "digits: 1,797 scans of 8x8 pixels (scikit-learn) enlarged to 28x28, in place of MNIST"
     return ImageData("digits", x_train, y[train], x_test, y[test], note)
 
@@ -124,7 +127,8 @@ def _drawn(scans: Tensor, distortion: Tensor) -> Tensor:
     distortion  (B, 5) in [-1, 1]: turn, slant, size, and shift across and down; 0 is none
     Returns     (B, 1, 28, 28) float32 in [-1, 1]
     """
-    turn, slant, size, across, down = (distortion * torch.tensor([0.15, 0.25, 0.08, 0.1, 0.1])).T
+    most = torch.tensor([0.15, 0.25, 0.08, 0.1, 0.1], **FLOATS)
+    turn, slant, size, across, down = (distortion * most).T
     cos, sin = turn.cos(), turn.sin()
     wide, high = 28 / 23 / (1 + size), 28 / 20 / (1 + size)  # a scan's outer columns are empty
     rows = [wide * cos, wide * (sin + slant), across, -high * sin, high * cos, down]

@@ -12,12 +12,13 @@ from torch import Tensor
 from course_lib.judging.distances import Difference, agreed, compare
 from course_lib.judging.judge import JUDGES, in_batches, load_judge
 from course_lib.judging.reference import SIZES, load_reference, quota_labels
+from course_lib.samplers import randn
 
 
 def seeded_noise(seeds: Iterable[int], n: int) -> Tensor:
     """Return n starting noises from each seed, one seed after another: (seeds · n, 1, 28, 28)."""
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    return torch.cat([torch.randn(n, 1, 28, 28, generator=g) for g in generators])
+    return torch.cat([randn((n, 1, 28, 28), g) for g in generators])
 
 
 class Trials:
@@ -39,12 +40,12 @@ class Trials:
 
         samples  (S, n, 1, 28, 28), or (R, S, n, 1, 28, 28)
         """
-        sets, y = samples.flatten(0, -5), quota_labels(self.n)
+        sets, sets_by, y = samples.flatten(0, -5), samples.shape[:-4], quota_labels(self.n)
         self.scores[way] = {}
         for judge in JUDGES:
             found = [self._judge(judge, x, y) for x in sets]
             self.scores[way][judge] = {
-                name: torch.tensor([each[name] for each in found]).reshape(samples.shape[:-4])
+                name: torch.tensor([each[name] for each in found], device="cpu").reshape(sets_by)
                 for name in self.MEASURES
             }
 

@@ -167,7 +167,7 @@ def load(name: str | Path, *, average: bool = True) -> Denoiser:
     recipe = recipes.RECIPES.get(about(name).get("recipe"))
     if recipe is None:
         raise CheckpointError(f"{name} holds no diffusion model: train one with `course train`.")
-    return load_denoiser(name, recipe.model(), average=average)
+    return load_denoiser(name, recipe.network(), average=average)
 
 
 def load_denoiser(

@@ -93,5 +93,5 @@ def quality(x: Tensor) -> float:
 def noisy_digits(count: int, t: int) -> tuple[Tensor, Tensor]:
     """Return real digits that no model was trained with, at time t, and the noise in them."""
     x0, generator = digits().x_test[:count], torch.Generator().manual_seed(t)
-    eps = torch.randn(x0.shape, generator=generator)
+    eps = samplers.randn(x0.shape, generator)
     return schedules.linear(NOISE_STEPS).add_noise(x0, t, eps), eps

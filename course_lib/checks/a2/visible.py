@@ -8,9 +8,10 @@ from torch import Tensor
 from course_lib import schedules
 from course_lib.checks.a2.handed_in import FAIR, GOOD, HARDEST, draw, noisy_digits, quality
 from course_lib.checks.a2.observing import Observed, answers, learned, observe, plain, process
-from course_lib.checks.hints import require, shaped
+from course_lib.checks.hints import plainly, require, shaped
 
 
+@plainly
 def network(names: dict) -> None:
     """Check DiffusionModel, fresh from its class, on the sizes that the text names."""
     build = names["DiffusionModel"]
@@ -55,6 +56,7 @@ def network(names: dict) -> None:
     print("✓ DiffusionModel heeds the image and the time, and keeps fine detail.")
 
 
+@plainly
 def training(names: dict) -> None:
     """Check add_noise and train_step of DiffusionProcess, with a stand-in for the network."""
     torch.manual_seed(0)
@@ -130,6 +132,7 @@ def _training_loss(table: Tensor, x: Tensor, seen: Observed) -> None:
         )
 
 
+@plainly
 def sampler(sample: Callable) -> None:
     """Check DDPM's walk for data that are a single point, where the noise is known exactly."""
     T, B, point = 60, 3000, torch.tensor([1.0, -0.5])
@@ -163,6 +166,7 @@ def sampler(sample: Callable) -> None:
     print("✓ With a perfect guess of the noise, every walk ends exactly at the data.")
 
 
+@plainly
 def trained(names: dict) -> None:
     """Check a trained model, and print what the judge says of 200 of its images."""
     model = names["trained_model"]()

@@ -6,7 +6,7 @@ from enum import IntEnum
 import torch
 
 from course_lib.checks.a4.clinic import Patient
-from course_lib.checks.hints import require, shaped
+from course_lib.checks.hints import plainly, require, shaped
 
 
 class Fault(IntEnum):
@@ -28,6 +28,7 @@ class Fault(IntEnum):
     UNIFORM_NOISE = 14
 
 
+@plainly
 def curve(loss_by_time: Callable) -> None:
     """Check the loss by time on errors that anybody can average."""
     t, error = torch.tensor([3, 1, 3, 2, 1, 3]), torch.tensor([4.0, 1.0, 6.0, 7.0, 3.0, 5.0])
@@ -49,6 +50,7 @@ def named(name: Callable) -> None:
     print("✓ That is a name of the list. Whether it is the right one, the grader knows.")
 
 
+@plainly
 def discharge(patient: Patient, *functions: Callable) -> None:
     """Run a mended program, and look whether its symptoms are gone.
 
