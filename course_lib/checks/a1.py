@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from course_lib import say
 from course_lib.checks.hints import plainly, require, shaped
 
 
@@ -35,7 +36,7 @@ def schedule(schedule_tables: Callable) -> None:
             alpha_bar[-1] < 0.01,
             f"With T = {T}, {alpha_bar[-1]:.0%} of the signal is left at T. Did you rescale?",
         )
-    print("✓ beta and alpha_bar fit together, and end in noise for T = 1000 and for T = 100.")
+    say("✓ beta and alpha_bar fit together, and end in noise for T = 1000 and for T = 100.")
 
 
 @plainly
@@ -65,7 +66,7 @@ def forward(add_noise: Callable) -> None:
             "Signal and noise should mix so that a variance of one stays one. Look at the roots.",
         )
         require((signal[0] > rest[0]).all(), "At small t there should be more signal than noise.")
-    print("✓ x_t goes from data to noise and keeps its variance, for points and for images.")
+    say("✓ x_t goes from data to noise and keeps its variance, for points and for images.")
 
 
 @plainly
@@ -91,7 +92,7 @@ def embedding(embed: Callable) -> None:
     require(ratio.std() < 1e-3, "Each wave should be slower than the one before by one factor.")
     require((slope[0] - 1).abs() < 1e-3, "The first wave should be cos(t): ω_0 is 1.")
     require((ratio - 0.1).abs().max() < 1e-3, "For d = 8 that factor should be 10.")
-    print("✓ Cosines and sines are where they belong, and turn at the right speeds.")
+    say("✓ Cosines and sines are where they belong, and turn at the right speeds.")
 
 
 @plainly
@@ -117,7 +118,7 @@ def draw(training_draw: Callable) -> None:
     require(same, "The same generator should give the same draw: pass it on to every draw.")
     other = shaped(third[1], (4000, 2), "eps")
     require(not torch.equal(eps, other), "Another generator should give another draw.")
-    print("✓ Times and noise are drawn afresh for every sample, and obey the generator.")
+    say("✓ Times and noise are drawn afresh for every sample, and obey the generator.")
 
 
 @plainly
@@ -140,7 +141,7 @@ def loss(loss_of: Callable) -> None:
     require(
         (twos - 4).abs() < 1e-3, "If every entry is wrong by 2, is the loss the mean of squares?"
     )
-    print("✓ The loss is a mean of squares, and asks for the noise.")
+    say("✓ The loss is a mean of squares, and asks for the noise.")
 
 
 @plainly
@@ -173,7 +174,7 @@ def reverse(reverse_step: Callable, beta: Tensor, alpha_bar: Tensor) -> None:
     require(
         x.std(0).max() < 0.01, "The walk ends in a cloud around the data. What about the last z?"
     )
-    print("✓ With a perfect guess of the noise, every walk ends exactly at the data.")
+    say("✓ With a perfect guess of the noise, every walk ends exactly at the data.")
 
 
 @plainly
@@ -205,7 +206,7 @@ def sampler(sample: Callable) -> None:
     require(
         torch.equal(end.float(), stepped[-1][2]), "The result should be what the last step gave."
     )
-    print("✓ The walk takes every step from t = T to t = 1 once, with its own noise.")
+    say("✓ The walk takes every step from t = T to t = 1 once, with its own noise.")
 
 
 @plainly
@@ -233,4 +234,4 @@ def guidance(guided_eps: Callable, sample_class: Callable) -> None:
         torch.allclose(shaped(end, (4, 2), "The sample"), 3 * label),
         "sample_class should call the step with what guided_eps answers for each label.",
     )
-    print("✓ Guidance reaches every sample, and 1 is plain conditional sampling.")
+    say("✓ Guidance reaches every sample, and 1 is plain conditional sampling.")

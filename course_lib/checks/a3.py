@@ -10,7 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from course_lib import schedules
+from course_lib import say, schedules
 from course_lib.checks.hints import plainly, require, shaped
 
 LINE = torch.linspace(1, 0, 11, device="cpu", dtype=torch.float32)
@@ -34,7 +34,7 @@ def times(timesteps: Callable) -> None:
         )
         off = (found - torch.linspace(T, 0, steps + 1, dtype=torch.float64)).abs().max()
         require(off < 0.51, f"A time is {off:.2f} away from its place: take the nearest number.")
-    print("✓ The times fall evenly from T to 0.")
+    say("✓ The times fall evenly from T to 0.")
 
 
 @plainly
@@ -74,7 +74,7 @@ def step(ddim_step: Callable) -> None:
                 0.45 < share < 0.55,
                 f"With eta = 0.5, z enters {share:.2f} times as strongly as with eta = 1.",
             )
-    print("✓ Whatever eta is, the points arrive where the forward process has them.")
+    say("✓ Whatever eta is, the points arrive where the forward process has them.")
 
 
 @plainly
@@ -88,7 +88,7 @@ def clip(clip_x0: Callable) -> None:
     require(torch.allclose(mixed, x_t, atol=1e-4), "x0 and eps should still mix to x_t.")
     mild = torch.as_tensor(clip_x0(0.04 * x_t, 0.04 * eps, 5, LINE)[1]).float()
     require(torch.allclose(mild, 0.04 * eps, atol=1e-4), "What needs no clipping changes.")
-    print("✓ x0 stays within bounds, and eps fits to it.")
+    say("✓ x0 stays within bounds, and eps fits to it.")
 
 
 @plainly
@@ -121,7 +121,7 @@ def sampler(ddim: Callable) -> None:
     require(
         torch.equal(end.float(), moved[-1][3]), "The result should be what the last move gave."
     )
-    print("✓ The sampler moves along the times that it was given.")
+    say("✓ The sampler moves along the times that it was given.")
 
 
 @plainly
@@ -143,7 +143,7 @@ def drop(drop_labels: Callable) -> None:
     require(torch.equal(first, second), "The same generator should drop the same labels.")
     require(not torch.equal(first, third), "Another generator should drop other labels.")
     require((y >= 0).all(), "The labels that were passed in should not be changed in place.")
-    print("✓ Each label is dropped by a chance of its own.")
+    say("✓ Each label is dropped by a chance of its own.")
 
 
 @plainly
@@ -162,7 +162,7 @@ def guidance(guided_eps: Callable) -> None:
             f"Guidance {w:g} should lie {w:g} times as far from the answer without a label as "
             "the answer with one does.",
         )
-    print("✓ 0 ignores the label, and 1 is plain conditional sampling.")
+    say("✓ 0 ignores the label, and 1 is plain conditional sampling.")
 
 
 @plainly
@@ -174,7 +174,7 @@ def enough(enough_steps: Callable) -> None:
     require(int(found) not in (20, 50), "A smaller number of steps is good enough too.")
     require(int(found) != 5, "That one is farther than one and a half floors.")
     require(int(enough_steps(steps, distance, 0.75)) == 20, "Does the floor enter as a factor?")
-    print("✓ The smallest number of steps that is good enough.")
+    say("✓ The smallest number of steps that is good enough.")
 
 
 @plainly
@@ -185,4 +185,4 @@ def elbow(find_elbow: Callable) -> None:
     require(found in w.tolist(), "The answer should be one of the guidances.")
     require(found != 4, "A smaller guidance is as good to within 0.1.")
     require(found == 2.5, "That guidance is not within 0.1 of the best.")
-    print("✓ The smallest guidance that is nearly the best.")
+    say("✓ The smallest guidance that is nearly the best.")

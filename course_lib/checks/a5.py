@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.datasets import CIFAR10
 
-from course_lib import data, schedules
+from course_lib import data, say, schedules
 from course_lib.checks.hints import plainly, require, shaped
 
 SCHEDULE = schedules.cosine(1000)
@@ -132,7 +132,7 @@ def shapes(network: Callable) -> None:
             require(differs, f"The network does not see {colour}.")
         grey = (together - together.mean(1, keepdim=True)).abs().max() < 1e-4
         require(not grey, "All three colours get one and the same answer.")
-    print("✓ Noise of the right shape, for each image and each time its own.")
+    say("✓ Noise of the right shape, for each image and each time its own.")
 
 
 @plainly
@@ -148,7 +148,7 @@ def training(network: Callable, train: Callable) -> None:
         f"After {STEPS} steps the mean squared error on held-out pictures is {error:.3f}; below "
         f"{GOOD} earns all points, and below {FAIR} half of them.",
     )
-    print(f"✓ After {STEPS} steps the mean squared error on held-out pictures is {error:.3f}.")
+    say(f"✓ After {STEPS} steps the mean squared error on held-out pictures is {error:.3f}.")
 
 
 def parameters(model: nn.Module) -> int:

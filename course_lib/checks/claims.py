@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from course_lib import say
 from course_lib.judging import sliced_distance
 from course_lib.samplers import randn
 
@@ -17,7 +18,7 @@ def claim(sentence: str, holds: bool | Tensor) -> None:
     """
     if not bool(holds):
         raise AssertionError(f"This is not what happened here: {sentence}")
-    print(f"✓ {sentence}")
+    say(f"✓ {sentence}")
 
 
 def shape(x: Tensor, expected: Sequence[int], name: str = "it") -> None:
@@ -37,7 +38,7 @@ def shape(x: Tensor, expected: Sequence[int], name: str = "it") -> None:
         )
     if not x.isfinite().all():
         raise AssertionError(f"{name} holds values that are not finite: look for x / 0 or log(0).")
-    print(f"✓ {name} has shape {tuple(expected)}.")
+    say(f"✓ {name} has shape {tuple(expected)}.")
 
 
 def same(
@@ -57,7 +58,7 @@ def same(
     yours, expected = yours.detach().cpu().double(), expected.cpu().double()
     close = {"rtol": 1e-4, "atol": 1e-4}
     if torch.allclose(yours, expected, **close):
-        print(f"✓ {name} agrees with course_lib.")
+        say(f"✓ {name} agrees with course_lib.")
         return
     for hint, wrong in (slips or {}).items():
         if wrong.shape == yours.shape and torch.allclose(yours, wrong.cpu().double(), **close):
@@ -107,7 +108,7 @@ def same_distribution(a: Tensor, b: Tensor, rounds: int = 200) -> None:
             f"The two clouds differ: they are {found:.3f} apart, while {rounds} random deals of "
             f"the same points were at most {max(mixed):.3f} apart."
         )
-    print("✓ The two clouds could be draws from one distribution.")
+    say("✓ The two clouds could be draws from one distribution.")
 
 
 def learns(model: nn.Module, x: Tensor, *rest: Tensor) -> None:
@@ -130,4 +131,4 @@ def learns(model: nn.Module, x: Tensor, *rest: Tensor) -> None:
     dead = [n for n, p in moved.named_parameters() if p.grad is None or not p.grad.any()]
     if dead:
         raise AssertionError(f"These parameters do not matter to the output: {', '.join(dead)}.")
-    print("✓ Every parameter takes part in the output.")
+    say("✓ Every parameter takes part in the output.")

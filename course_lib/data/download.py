@@ -14,6 +14,8 @@ from urllib.request import Request, urlopen
 
 from torchvision import datasets
 
+from course_lib import say
+
 SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -47,7 +49,7 @@ def fetch(raw: Path, problem: str) -> None:
     meet: each has a temporary folder of its own. Raises OSError if it cannot be done.
     """
     mirrors = _awake()
-    print(f"{problem}: downloading it (12 MB).")
+    say(f"{problem}: downloading it (12 MB).")
     raw.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=raw.parent, ignore_cleanup_errors=True) as folder:
         fresh = _download(Path(folder), mirrors)

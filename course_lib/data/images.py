@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.datasets.mnist import read_image_file, read_label_file
 
+from course_lib import say
 from course_lib.data import download as downloads
 from course_lib.data.shapes import FLOATS
 
@@ -60,7 +61,7 @@ def load_images(root: str | os.PathLike[str] | None = None) -> ImageData:
     try:
         return mnist(root)
     except DataUnavailable as error:
-        print(f"Using scikit-learn's small digits in place of MNIST: {error}")
+        say(f"Using scikit-learn's small digits in place of MNIST: {error}")
         return digits()
 
 

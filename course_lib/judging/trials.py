@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from course_lib import say
 from course_lib.judging.distances import Difference, agreed, compare
 from course_lib.judging.judge import JUDGES, in_batches, load_judge
 from course_lib.judging.reference import SIZES, load_reference, quota_labels
@@ -86,7 +87,7 @@ class Trials:
         found = {j: compare(ours[j][measure], theirs[j][measure]) for j in JUDGES}
         parts = (f"{judge} {d.mean:+.2f} ± {d.error:.2f}" for judge, d in found.items())
         said = agreed(found)
-        print(f"{a} minus {b}, {measure}: {', '.join(parts)}: {said}")
+        say(f"{a} minus {b}, {measure}: {', '.join(parts)}: {said}")
         return said
 
     def curves(self, ways: Iterable[str]) -> dict[str, dict[str, list[tuple[float, float]]]]:

@@ -10,7 +10,7 @@ import torch
 from IPython import get_ipython
 from torch import Tensor, nn
 
-from course_lib import samplers, schedules
+from course_lib import samplers, say, schedules
 from course_lib.data import digits
 from course_lib.judging import frechet, in_batches, load_judge, load_reference
 from course_lib.predictions import EPS, Denoiser
@@ -53,7 +53,7 @@ def keep(model: nn.Module) -> None:
         raise RuntimeError("There is no notebook here to put a cell into: print pack(model).")
     text = pack(model)
     shell.set_next_input(f'WEIGHTS = """\n{text}\n"""')
-    print(
+    say(
         f"{len(text) / 1e6:.2f} MB of text are in a new cell below; the notebook says what to do "
         "with them. If your editor shows no new cell, print(checks.pack(network)) and copy that."
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from course_lib import schedules
+from course_lib import say, schedules
 from course_lib.checks.a2.handed_in import FAIR, GOOD, HARDEST, draw, noisy_digits, quality
 from course_lib.checks.a2.observing import Observed, answers, learned, observe, plain, process
 from course_lib.checks.hints import plainly, require, shaped
@@ -53,7 +53,7 @@ def network(names: dict) -> None:
         f"that is all paper or all ink: the error is {off[:4].mean():.2f} of what guessing zero "
         "would give. Can it learn, and does it see the whole?",
     )
-    print("✓ DiffusionModel heeds the image and the time, and keeps fine detail.")
+    say("✓ DiffusionModel heeds the image and the time, and keeps fine detail.")
 
 
 @plainly
@@ -104,7 +104,7 @@ def training(names: dict) -> None:
     moved = seen.weights[1] - seen.weights[0]
     require(moved.any(), "After train_step the weights are what they were.")
     _training_loss(torch.as_tensor(process(names, x, T).alpha_bar).double(), x, seen)
-    print("✓ DiffusionProcess mixes in the right noise, and learns from it.")
+    say("✓ DiffusionProcess mixes in the right noise, and learns from it.")
 
 
 def _training_loss(table: Tensor, x: Tensor, seen: Observed) -> None:
@@ -163,7 +163,7 @@ def sampler(sample: Callable) -> None:
     other = sample(model, alpha_bar, start, torch.zeros(T + 1, B, 2))
     require(not torch.equal(asked[T // 2][1], asked[-T + T // 2][1]), "noise should be used.")
     shaped(other, (B, 2), "The sample")
-    print("✓ With a perfect guess of the noise, every walk ends exactly at the data.")
+    say("✓ With a perfect guess of the noise, every walk ends exactly at the data.")
 
 
 @plainly
@@ -182,4 +182,4 @@ def trained(names: dict) -> None:
         distance < FAIR, f"The Fréchet distance is {distance:.1f}; it counts only below {FAIR:g}."
     )
     level = "enough for all points" if distance < GOOD else f"and all points begin below {GOOD:g}"
-    print(f"✓ Your model draws digits: Fréchet distance {distance:.1f} at n = 200, {level}.")
+    say(f"✓ Your model draws digits: Fréchet distance {distance:.1f} at n = 200, {level}.")

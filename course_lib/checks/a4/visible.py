@@ -5,6 +5,7 @@ from enum import IntEnum
 
 import torch
 
+from course_lib import say
 from course_lib.checks.a4.clinic import Patient
 from course_lib.checks.hints import plainly, require, shaped
 
@@ -37,7 +38,7 @@ def curve(loss_by_time: Callable) -> None:
     require(found[1] == 7, "t = 2 occurs once: its entry should be that error.")
     require(found[0] == 2, "t = 1 occurs with the errors 1 and 3: its entry should be their mean.")
     require(found[2] == 5, "t = 3 occurs three times: its entry should be the mean.")
-    print("✓ Every time has the mean of its own errors.")
+    say("✓ Every time has the mean of its own errors.")
 
 
 def named(name: Callable) -> None:
@@ -47,7 +48,7 @@ def named(name: Callable) -> None:
         isinstance(answer, Fault),
         "Return one of the names of the list, such as Fault.UNIFORM_NOISE.",
     )
-    print("✓ That is a name of the list. Whether it is the right one, the grader knows.")
+    say("✓ That is a name of the list. Whether it is the right one, the grader knows.")
 
 
 @plainly
@@ -61,4 +62,4 @@ def discharge(patient: Patient, *functions: Callable) -> None:
     """
     if all(new is old for new, old in zip(functions, patient.functions(), strict=True)):
         raise NotImplementedError("The program is as it came in.")
-    print(f"✓ Well again: {type(patient)(*functions).check()}.")
+    say(f"✓ Well again: {type(patient)(*functions).check()}.")
