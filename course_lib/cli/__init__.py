@@ -1,6 +1,7 @@
 """The command line, ``course``: train a model, sample from it, judge the samples; grade a class.
 
-`train`, `sample` and `grade` hold the commands; `errors` is how each says that it cannot go on.
+`train`, `sample` and `grade` hold the commands; `errors` is how each says that it cannot go on,
+and `outputs` looks whether what it makes can be written.
 """
 
 import sys

@@ -14,6 +14,7 @@ import typer
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
+from course_lib.cli import outputs
 from course_lib.cli.errors import fail
 from course_lib.grading import demo, export, grade, probes, report, sandbox
 from course_lib.grading import release as releases
@@ -128,6 +129,7 @@ def grade_command(
         raise fail(error) from error
     if start is sandbox.bubblewrap and (danger := sandbox.exposed(solutions, submitted, results)):
         raise fail(danger)
+    outputs.check_folder(results)
     names = grade.students(submitted)
     if student is not None and student not in names:
         raise fail(f"there is no folder {submitted / student}.")
