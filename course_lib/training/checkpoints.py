@@ -171,8 +171,8 @@ def recipe(name: str | Path) -> recipes.Recipe:
     named = about(name).get("recipe")
     if named is None:
         raise CheckpointError(
-            f"{name} does not say which network it holds: use `training.load_denoiser(path, model)`, "
-            f"or save it by `training.save(path, trainer, recipe=…)` with the one that builds its "
+            f"{name} does not say which network it holds: use `load_denoiser(path, model)` in "
+            "Python, or save it by `save(path, trainer, recipe=…)` with the one that builds the "
             f"network: {', '.join(recipes.RECIPES)}."
         )
     if named not in recipes.RECIPES:

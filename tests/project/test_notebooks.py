@@ -41,7 +41,7 @@ def test_they_are_numbered_without_a_gap():
 def run(path):
     """Run every cell in a fresh kernel with nbval, comparing the text of the marked ones."""
     options = ["-q", "-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env"]
-    command = [sys.executable, "-m", "pytest", *options, "--nbval-cell-timeout=600", str(path)]
+    command = [sys.executable, "-m", "pytest", *options, "--nbval-cell-timeout=3000", str(path)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
 
 
@@ -145,7 +145,7 @@ def test_every_turn_accepts_its_own_solution(notebook):
         cell.source = solution.source.removeprefix("@checks.solution\n")
     code = [cell for cell in content.cells if cell.cell_type == "code"]
     content.cells = needed(code, [cell for turn in found for cell in turn])
-    options = {"timeout": 600, "resources": {"metadata": {"path": str(notebook.parent)}}}
+    options = {"timeout": 3000, "resources": {"metadata": {"path": str(notebook.parent)}}}
     NotebookClient(content, **options).execute()
     for _, check, _ in found:
         printed = "".join(output.get("text", "") for output in check.outputs)
