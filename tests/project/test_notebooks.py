@@ -17,6 +17,15 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MASTERS = sorted((ROOT / "solutions").glob("*/*.ipynb"))
 CHECK = "nbval-check-output"
+MEMORY = 1800 << 20
+"""Bytes that a kernel may take: Binder's 2 GB less what Jupyter itself needs."""
+MEASURE = """if True:
+    import resource, subprocess, sys
+    code = subprocess.call(sys.argv[1:])
+    print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+    sys.exit(code)
+"""
+"""Run a command, and print the most memory that it or a process below it took."""
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda p: p.stem)
@@ -39,15 +48,37 @@ def test_they_are_numbered_without_a_gap():
 
 
 def run(path):
-    """Run every cell in a fresh kernel with nbval, comparing the text of the marked ones."""
+    """Run every cell in a fresh kernel with nbval, comparing the text of the marked ones.
+
+    The last word of what is printed is the most memory that a process took, as `peak` reads it.
+    """
     options = ["-q", "-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env"]
     command = [sys.executable, "-m", "pytest", *options, "--nbval-cell-timeout=3000", str(path)]
+    command = [sys.executable, "-c", MEASURE, *command]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+
+
+def peak(done):
+    """The most memory, in bytes, that one process of a run took: that of the kernel."""
+    return int(done.stdout.split()[-1]) * (1 if sys.platform == "darwin" else 1024)
 
 
 def test_runs_from_top_to_bottom_in_a_folder_of_its_own(notebook, tmp_path):
     done = run(shutil.copy(notebook, tmp_path))
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert peak(done) < MEMORY, (
+        f"{peak(done) / 2**20:.0f} MB: Binder gives 2048, the rest included"
+    )
+
+
+def test_the_memory_of_a_kernel_is_seen(tmp_path):
+    peaks = []
+    for megabytes in (1, 800):
+        cell = nbformat.v4.new_code_cell(f"x = b'1' * ({megabytes} << 20)\ndel x")
+        path = tmp_path / "big.ipynb"
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+        peaks.append(peak(run(path)))
+    assert peaks[1] - peaks[0] > 500 << 20 and peaks[0] < 500 << 20
 
 
 def turns(cells):
