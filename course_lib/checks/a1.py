@@ -10,9 +10,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from course_lib.checks.hints import require, shaped
+from course_lib import say
+from course_lib.checks.hints import plainly, require, shaped
 
 
+@plainly
 def schedule(schedule_tables: Callable) -> None:
     """Check the tables of a short and of a long schedule.
 
@@ -34,9 +36,10 @@ def schedule(schedule_tables: Callable) -> None:
         require(bend < 1e-3 * beta.max(), "From t = 1 on, beta should be a straight line.")
         kept = (alpha_bar[1:] / alpha_bar[:-1] - (1 - beta[1:])).abs().max()
         require(kept < 1e-3, "Step t should multiply alpha_bar by 1 − beta[t], and it does not.")
-    print("✓ beta and alpha_bar fit together, and end in noise for T = 1000 and for T = 100.")
+    say("✓ beta and alpha_bar fit together, and end in noise for T = 1000 and for T = 100.")
 
 
+@plainly
 def forward(add_noise: Callable) -> None:
     """Check the jump to time t on a table that anybody can follow: ᾱ = 1, 0.9, …, 0."""
     alpha_bar = torch.linspace(1, 0, 11)
@@ -66,9 +69,10 @@ def forward(add_noise: Callable) -> None:
             "Signal and noise should mix so that a variance of one stays one. Look at the roots.",
         )
         require((signal[0] > rest[0]).all(), "At small t there should be more signal than noise.")
-    print("✓ x_t goes from data to noise and keeps its variance, for points and for images.")
+    say("✓ x_t goes from data to noise and keeps its variance, for points and for images.")
 
 
+@plainly
 def embedding(embed: Callable) -> None:
     """Check the waves of the time embedding."""
     t, d = torch.tensor([0, 5, 0, 700]), 8
@@ -91,9 +95,10 @@ def embedding(embed: Callable) -> None:
     require(ratio.std() < 1e-3, "Each wave should be slower than the one before by one factor.")
     require((slope[0] - 1).abs() < 1e-3, "The first wave should be cos(t): ω_0 is 1.")
     require((ratio - 0.1).abs().max() < 1e-3, "For d = 8 that factor should be 10.")
-    print("✓ Cosines and sines are where they belong, and turn at the right speeds.")
+    say("✓ Cosines and sines are where they belong, and turn at the right speeds.")
 
 
+@plainly
 def draw(training_draw: Callable) -> None:
     """Check the random times and the noise of a training step."""
     T, x0 = 5, torch.zeros(4000, 2)
@@ -123,9 +128,10 @@ def draw(training_draw: Callable) -> None:
     generator = torch.Generator().manual_seed(3)
     one, two = (shaped(training_draw(x0, T, generator)[1], (4000, 2), "eps") for _ in range(2))
     require(not torch.equal(one, two), "A second draw from one generator should be a new one.")
-    print("✓ Times and noise are drawn afresh for every sample, and obey the generator.")
+    say("✓ Times and noise are drawn afresh for every sample, and obey the generator.")
 
 
+@plainly
 def loss(loss_of: Callable) -> None:
     """Check the loss with networks whose loss is known."""
     alpha_bar = torch.linspace(1, 0, 11)
@@ -152,9 +158,10 @@ def loss(loss_of: Callable) -> None:
     x0, eps = torch.randn(2, 64, 5)
     ones = shaped(loss_of(lambda x, t: eps + 1, x0, t, eps, alpha_bar), (), "The loss")
     require((ones - 1).abs() < 1e-4, "With five coordinates, too, it is a mean over all entries.")
-    print("✓ The loss is a mean of squares, and asks for the noise.")
+    say("✓ The loss is a mean of squares, and asks for the noise.")
 
 
+@plainly
 def reverse(reverse_step: Callable, beta: Tensor, alpha_bar: Tensor) -> None:
     """Check a step back, and a whole walk of them, for data that are a single point.
 
@@ -195,9 +202,10 @@ def reverse(reverse_step: Callable, beta: Tensor, alpha_bar: Tensor) -> None:
     require(
         x.std(0).max() < 0.01, "The walk ends in a cloud around the data. What about the last z?"
     )
-    print("✓ With a perfect guess of the noise, every walk ends exactly at the data.")
+    say("✓ With a perfect guess of the noise, every walk ends exactly at the data.")
 
 
+@plainly
 def sampler(sample: Callable) -> None:
     """Check which times, points and noise a sampler passes on."""
     T, asked, stepped = 6, [], []
@@ -229,9 +237,10 @@ def sampler(sample: Callable) -> None:
     require(
         torch.equal(end.float(), stepped[-1][2]), "The result should be what the last step gave."
     )
-    print("✓ The walk takes every step from t = T to t = 1 once, with its own noise.")
+    say("✓ The walk takes every step from t = T to t = 1 once, with its own noise.")
 
 
+@plainly
 def guidance(guided_eps: Callable, sample_class: Callable) -> None:
     """Check guidance with a network that answers 0 without a label, and the label with one."""
     x, t, y = torch.randn(4, 2), torch.full((4,), 3), torch.tensor([2, 0, 1, 3])
@@ -262,4 +271,4 @@ def guidance(guided_eps: Callable, sample_class: Callable) -> None:
         torch.allclose(shaped(end, (4, 2), "The sample"), 3 * label),
         "sample_class should call the step with what guided_eps answers for each label.",
     )
-    print("✓ Guidance reaches every sample, and 1 is plain conditional sampling.")
+    say("✓ Guidance reaches every sample, and 1 is plain conditional sampling.")

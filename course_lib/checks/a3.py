@@ -10,13 +10,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from course_lib import schedules
-from course_lib.checks.hints import require, shaped
+from course_lib import say, schedules
+from course_lib.checks.hints import plainly, require, shaped
 
-LINE = torch.linspace(1, 0, 11)
+LINE = torch.linspace(1, 0, 11, device="cpu", dtype=torch.float32)
 """A table ᾱ that anybody can follow: 1, 0.9, …, 0."""
 
 
+@plainly
 def times(timesteps: Callable) -> None:
     """Check the times of samplers with few and with many steps."""
     for T, steps in ((50, 20), (100, 7), (8, 8), (30, 1)):
@@ -33,9 +34,10 @@ def times(timesteps: Callable) -> None:
         )
         off = (found - torch.linspace(T, 0, steps + 1, dtype=torch.float64)).abs().max()
         require(off < 0.51, f"A time is {off:.2f} away from its place: take the nearest number.")
-    print("✓ The times fall evenly from T to 0.")
+    say("✓ The times fall evenly from T to 0.")
 
 
+@plainly
 def step(ddim_step: Callable) -> None:
     """Check a step with noise that is known, and the spread that it leaves."""
     alpha_bar = schedules.linear(50).alpha_bar.float()
@@ -72,9 +74,10 @@ def step(ddim_step: Callable) -> None:
                 0.45 < share < 0.55,
                 f"With eta = 0.5, z enters {share:.2f} times as strongly as with eta = 1.",
             )
-    print("✓ Whatever eta is, the points arrive where the forward process has them.")
+    say("✓ Whatever eta is, the points arrive where the forward process has them.")
 
 
+@plainly
 def clip(clip_x0: Callable) -> None:
     """Check that the two guesses still add up to x_t."""
     x_t, eps = 2 * torch.randn(64, 2), torch.randn(64, 2)
@@ -87,9 +90,10 @@ def clip(clip_x0: Callable) -> None:
     require(torch.allclose(mixed, x_t, atol=1e-4), "x0 and eps should still mix to x_t.")
     mild = torch.as_tensor(clip_x0(0.04 * x_t, 0.04 * eps, 5, LINE)[1]).float()
     require(torch.allclose(mild, 0.04 * eps, atol=1e-4), "What needs no clipping changes.")
-    print("✓ x0 stays within bounds, and eps fits to it.")
+    say("✓ x0 stays within bounds, and eps fits to it.")
 
 
+@plainly
 def sampler(ddim: Callable) -> None:
     """Check which times, points and noise a sampler passes on."""
     order, asked, moved = [9, 6, 5, 1, 0], [], []
@@ -122,9 +126,10 @@ def sampler(ddim: Callable) -> None:
     require(
         torch.equal(end.float(), moved[-1][3]), "The result should be what the last move gave."
     )
-    print("✓ The sampler moves along the times that it was given.")
+    say("✓ The sampler moves along the times that it was given.")
 
 
+@plainly
 def drop(drop_labels: Callable) -> None:
     """Check which labels are dropped, and how many."""
     y = torch.arange(4000) % 4
@@ -152,9 +157,10 @@ def drop(drop_labels: Callable) -> None:
     counts = {int((batch == -1).sum()) for batch in batches}
     require(len(counts) > 1, "Every batch loses equally many: each label has a chance of its own.")
     require((y >= 0).all(), "The labels that were passed in should not be changed in place.")
-    print("✓ Each label is dropped by a chance of its own.")
+    say("✓ Each label is dropped by a chance of its own.")
 
 
+@plainly
 def guidance(guided_eps: Callable) -> None:
     """Check guidance with a network that answers 0 without a label, and the label with one."""
     x, t, y = torch.randn(4, 2), torch.full((4,), 3), torch.tensor([2, 0, 1, 3])
@@ -170,9 +176,10 @@ def guidance(guided_eps: Callable) -> None:
             f"Guidance {w:g} should lie {w:g} times as far from the answer without a label as "
             "the answer with one does.",
         )
-    print("✓ 0 ignores the label, and 1 is plain conditional sampling.")
+    say("✓ 0 ignores the label, and 1 is plain conditional sampling.")
 
 
+@plainly
 def enough(enough_steps: Callable) -> None:
     """Check the rule on a table in no order."""
     steps, distance = torch.tensor([20, 5, 50, 10]), torch.tensor([1.1, 3.0, 1.2, 1.4])
@@ -183,9 +190,10 @@ def enough(enough_steps: Callable) -> None:
     require(int(enough_steps(steps, distance, 0.75)) == 20, "Does the floor enter as a factor?")
     tie = enough_steps(torch.tensor([4, 8]), torch.tensor([0.75, 0.5]), 0.5)
     require(int(tie) == 4, '"At most" holds for a distance of just 1.5 floors, too.')
-    print("✓ The smallest number of steps that is good enough.")
+    say("✓ The smallest number of steps that is good enough.")
 
 
+@plainly
 def elbow(find_elbow: Callable) -> None:
     """Check the rule on a curve with a flat top."""
     w = torch.tensor([0.5, 1.0, 2.5, 4.0])
@@ -195,4 +203,4 @@ def elbow(find_elbow: Callable) -> None:
     require(found == 2.5, "That guidance is not within 0.1 of the best.")
     weak = float(find_elbow(w, torch.tensor([0.3, 0.45, 0.58, 0.65])))
     require(weak == 2.5, "Within 0.1 of the *best*, also where the best is no more than 0.65.")
-    print("✓ The smallest guidance that is nearly the best.")
+    say("✓ The smallest guidance that is nearly the best.")

@@ -13,6 +13,7 @@ import typer
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
+from course_lib.cli import outputs
 from course_lib.cli.errors import fail
 from course_lib.cli.export import Results, note, report_command
 from course_lib.grading import arrivals, demo, grade, platforms, probes, sandbox
@@ -154,6 +155,7 @@ def grade_command(
         raise fail(error) from error
     if start is sandbox.bubblewrap and (danger := sandbox.exposed(solutions, submitted, results)):
         raise fail(danger)
+    outputs.check_folder(results)
     try:
         present, told = arrivals.students(submitted)
     except OSError as error:
