@@ -89,7 +89,7 @@ release:  ## make the students' notebooks in assignments/ from the masters in so
 	$(BIN)/course release $(ARGS)
 
 .PHONY: audit
-audit:  ## grade the grader: wrong answers caught, right ones accepted, attacks repelled
+audit:  ## grade the grader: wrong answers caught, right ones accepted, odd ones, attacks repelled
 	$(call setup,instructor)
 	$(BIN)/python tests/grading/audit.py $(ARGS)
 

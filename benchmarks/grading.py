@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from course_lib.grading import demo, grade, sandbox, usage
+from course_lib.grading import arrivals, demo, grade, sandbox, usage
 
 NAME, SOLUTIONS = "a1_toy_diffusion", Path(__file__).parents[1] / "solutions"
 
@@ -51,8 +51,8 @@ def main() -> None:
         for i, content in enumerate(submissions(options.students)):
             demo.submit(content, submitted, f"student{i:03d}", NAME)
         jobs = [
-            grade.Job(name, NAME, SOLUTIONS, submitted / name, sandbox.bubblewrap)
-            for name in grade.students(submitted)
+            grade.Job(one.student, NAME, SOLUTIONS, one.places[0], sandbox.bubblewrap)
+            for one in arrivals.students(submitted)[0]
         ]
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()

@@ -24,6 +24,7 @@ Around it lie the rooms, each a folder whose first line says what it is for:
     weights      what comes trained: the models, each with a card, and the judge
 """
 
+import sys
 from pathlib import Path
 
 __version__ = "0.1.0"
@@ -33,3 +34,16 @@ NO_LABEL = -1
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Folder of the trained models that come with the course."""
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+"""Folder of what was measured on one machine, in the course's own folder, for the notebooks."""
+
+
+def say(text: str) -> None:
+    """Print a line, even to a stream that lacks its signs, as Windows' cp1252 lacks "✓"."""
+    try:
+        print(text)
+    except UnicodeEncodeError:
+        encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+        plain = text.replace("✓", "OK:").replace("✗", "NOT YET:")
+        print(plain.encode(encoding, "replace").decode(encoding))

@@ -1,6 +1,7 @@
 """Exact denoisers: the best answer that any network could give, in closed form."""
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -8,6 +9,9 @@ from torch import Tensor
 from course_lib import NO_LABEL
 from course_lib.predictions import Estimate
 from course_lib.schedules import Schedule
+
+ENTRIES = 2**23
+"""Of the tables of samples × components that are held at a time, so that memory stays bounded."""
 
 
 class Mixture:
@@ -37,7 +41,7 @@ class Mixture:
         labels: Tensor | None = None,
     ) -> None:
         count = len(means)
-        weights = torch.ones(count) if weights is None else weights
+        weights = torch.ones(count, device=means.device) if weights is None else weights
         for name, table in (("weights", weights), ("labels", labels)):
             if table is not None and table.shape != (count,):
                 raise ValueError(f"{name} must have shape ({count},), one for each component.")
@@ -70,9 +74,22 @@ class Mixture:
 
     def log_density(self, x_t: Tensor, t: Tensor | int, y: Tensor | None = None) -> Tensor:
         """Return the log density of x_t at time t, (B,), up to the share of the label y."""
-        return self.logits(x_t, t, y).logsumexp(1)
+        return torch.cat([self.logits(*part).logsumexp(1) for part in self._parts(x_t, t, y)])
 
     def __call__(self, x_t: Tensor, t: Tensor | int, y: Tensor | None = None) -> Estimate:
+        estimates = [self._estimate(*part) for part in self._parts(x_t, t, y)]
+        return Estimate(*map(torch.cat, zip(*estimates)))
+
+    def _parts(
+        self, x_t: Tensor, t: Tensor | int, y: Tensor | None
+    ) -> Iterator[tuple[Tensor, Tensor | int, Tensor | None]]:
+        """Yield the question in parts of so few samples that their tables fit into memory."""
+        rows, each = max(1, ENTRIES // len(self.means)), isinstance(t, Tensor) and t.numel() > 1
+        for first in range(0, max(1, len(x_t)), rows):
+            part = slice(first, first + rows)
+            yield x_t[part], t[part] if each else t, None if y is None else y[part]
+
+    def _estimate(self, x_t: Tensor, t: Tensor | int, y: Tensor | None) -> Estimate:
         share = self.logits(x_t, t, y).softmax(1)
         centre = (share @ self.means.flatten(1).to(x_t)).reshape(x_t.shape)
         alpha, sigma = self.schedule.at(t, x_t)

@@ -69,7 +69,7 @@ class Denoiser:
     """A trained network with its schedule and the meaning of its output.
 
     model       ``model(x_t, t, y) -> Tensor``, shape of x_t; t is (B,) integers. It may be on
-                another device than x_t, and the answer comes back to x_t's.
+                another device than x_t, or of another precision: the answer comes back to x_t's.
     schedule    the schedule that it was trained with
     prediction  what its output means: EPS, X0, V or VELOCITY
     clip        keep the guess of x0 inside [-1, 1]; right for images, wrong for 2-D points.
@@ -101,18 +101,19 @@ class Denoiser:
         self.clip = clip
 
     @property
-    def _device(self) -> torch.device | None:
-        """Where training has put the network; None for a function, which is at home anywhere."""
+    def _weight(self) -> Tensor | None:
+        """One weight, which tells the network's device and precision; None for a function."""
         weights = self.model.parameters() if isinstance(self.model, nn.Module) else iter(())
-        return next((p.device for p in weights), None)
+        return next((p for p in weights if p.is_floating_point()), None)
 
     @torch.no_grad()
     def __call__(self, x_t: Tensor, t: Tensor | int, y: Tensor | None = None) -> Estimate:
         alpha, sigma = self.schedule.at(t, x_t)
-        t = torch.as_tensor(t).expand(len(x_t))
-        device = self._device or x_t.device
-        labels = None if y is None else y.to(device)
-        output = self.model(x_t.to(device), t.to(device), labels).to(x_t.device)
+        weight = self._weight
+        home = x_t if weight is None else weight  # a function is at home anywhere
+        t = torch.as_tensor(t, device=home.device).expand(len(x_t))
+        labels = None if y is None else y.to(home.device)
+        output = self.model(x_t.to(home), t, labels).to(x_t)
         estimate = self.prediction.estimate(output, x_t, alpha, sigma)
         return clip_x0(estimate, x_t, alpha, sigma) if self.clip else estimate
 

@@ -67,6 +67,12 @@ def walk(
         x = x_s
 
 
+def randn(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    """Draw standard normal noise, float32 and where the generator is."""
+    floats = {"device": generator.device, "dtype": torch.float32}
+    return torch.randn(tuple(shape), generator=generator, **floats)
+
+
 def randn_like(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Draw standard normal noise shaped like ``x``, on the generator's device, then move it."""
     device = generator.device if generator is not None else x.device

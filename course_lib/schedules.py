@@ -12,8 +12,8 @@ from torch import Tensor
 class Schedule:
     """The two tables of ``x_t = alpha[t] * x0 + sigma[t] * eps``.
 
-    alpha   (T + 1,) signal scale; alpha[0] = 1, then never rising; stored as float64
-    sigma   (T + 1,) noise scale; sigma[0] = 0, then rising; stored as float64
+    alpha   (T + 1,) signal scale; alpha[0] = 1, then never rising
+    sigma   (T + 1,) noise scale; sigma[0] = 0, then rising; both are stored as float64 on the CPU
     name    what plots and messages call it
     max_terminal_signal
             the largest ᾱ_T = alpha[T]² that is accepted. Sampling starts from pure noise, so a
@@ -32,7 +32,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         for table in ("alpha", "sigma"):
-            object.__setattr__(self, table, torch.as_tensor(getattr(self, table)).double())
+            object.__setattr__(self, table, _on_host(getattr(self, table)))
         alpha, sigma = self.alpha, self.sigma
         if alpha.ndim != 1 or alpha.shape != sigma.shape or len(alpha) < 2:
             raise ValueError(
@@ -69,7 +69,8 @@ class Schedule:
         beta[t] = 1 − ᾱ[t] / ᾱ[t−1], and beta[0] = 0 since no step leads to t = 0.
         See  Ho et al. 2020 (arXiv:2006.11239), Eq. 2
         """
-        return torch.cat([torch.zeros(1).double(), 1 - self.alpha_bar[1:] / self.alpha_bar[:-1]])
+        none = torch.zeros_like(self.sigma[:1])
+        return torch.cat([none, 1 - self.alpha_bar[1:] / self.alpha_bar[:-1]])
 
     @property
     def snr(self) -> Tensor:
@@ -84,7 +85,7 @@ class Schedule:
         Returns two tensors, each (B, 1, …, 1) or (1, 1, …, 1)
         Raises  ValueError if a t is outside 0…T; on a GPU only where that needs no waiting
         """
-        t = torch.as_tensor(t)
+        t = t if isinstance(t, Tensor) else torch.tensor(t, device="cpu")
         on_host = t.device.type == "cpu"
         if t.is_floating_point() or (on_host and ((t < 0).any() or (t > self.T).any())):
             raise ValueError(f"t must be whole numbers from 0 to T = {self.T}.")
@@ -121,12 +122,22 @@ class Schedule:
         See     Lin et al. 2023 (arXiv:2305.08891), "trailing" spacing: it starts at T itself
         """
         self.check_steps(steps)
-        return torch.linspace(self.T, 0, steps + 1, dtype=torch.float64).round().int().tolist()
+        return evenly(self.T, 0, steps + 1).round().int().tolist()
+
+
+def evenly(start: float, end: float, count: int) -> Tensor:
+    """Return ``count`` evenly spaced numbers, float64 on the CPU whatever torch's defaults are."""
+    return torch.linspace(start, end, count, dtype=torch.float64, device="cpu")
+
+
+def _on_host(table: Tensor) -> Tensor:
+    """Return a table as float64 on the CPU, where schedules live."""
+    return torch.as_tensor(table, dtype=torch.float64, device="cpu")
 
 
 def from_alpha_bar(alpha_bar: Tensor, name: str, max_terminal_signal: float = 0.01) -> Schedule:
     """Build a variance-preserving schedule (alpha² + sigma² = 1) from ᾱ, (T + 1,) and ᾱ[0] = 1."""
-    alpha_bar = alpha_bar.double()
+    alpha_bar = _on_host(alpha_bar)
     return Schedule(alpha_bar.sqrt(), (1 - alpha_bar).sqrt(), name, max_terminal_signal)
 
 
@@ -137,13 +148,13 @@ def from_beta(beta: Tensor, name: str, max_terminal_signal: float = 0.01) -> Sch
     Raises  ValueError if a β is outside (0, 1)
     See     Ho et al. 2020 (arXiv:2006.11239), Eq. 2–4
     """
-    beta = beta.double()
+    beta = _on_host(beta)
     if (beta <= 0).any() or (beta >= 1).any():
         raise ValueError(
             f"β must stay strictly between 0 and 1, but runs from {beta.min():.3g} to "
             f"{beta.max():.3g} in the {name} schedule: use more steps or a smaller β."
         )
-    alpha_bar = torch.cat([torch.ones(1).double(), (1 - beta).cumprod(0)])
+    alpha_bar = torch.cat([torch.ones_like(beta[:1]), (1 - beta).cumprod(0)])
     return from_alpha_bar(alpha_bar, name, max_terminal_signal)
 
 
@@ -165,7 +176,7 @@ def linear(
     See          Ho et al. 2020 (arXiv:2006.11239), Section 4
     """
     scale = 1000 / T if rescale else 1.0
-    beta = scale * torch.linspace(beta_min, beta_max, T, dtype=torch.float64)
+    beta = scale * evenly(beta_min, beta_max, T)
     return from_beta(beta, "linear", max_terminal_signal)
 
 
@@ -174,7 +185,7 @@ def quadratic(T: int = 1000, *, beta_min: float = 1e-4, beta_max: float = 0.02) 
 
     See  Ho et al. 2020 (arXiv:2006.11239), Appendix B, and the schedule "quad" of its code
     """
-    root = torch.linspace(beta_min**0.5, beta_max**0.5, T, dtype=torch.float64)
+    root = evenly(beta_min**0.5, beta_max**0.5, T)
     return from_beta(1000 / T * root**2, "quadratic")
 
 
@@ -185,7 +196,7 @@ def cosine(T: int = 1000, *, s: float = 0.008, beta_clip: float = 0.999) -> Sche
     beta_clip   largest β; without it the last one would be 1 and erase everything at once
     See         Nichol & Dhariwal 2021 (arXiv:2102.09672), Eq. 17
     """
-    u = torch.linspace(0, 1, T + 1, dtype=torch.float64)
+    u = evenly(0, 1, T + 1)
     alpha_bar = ((u + s) / (1 + s) * math.pi / 2).cos() ** 2
     beta = (1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=beta_clip)
     return from_beta(beta, "cosine")
@@ -198,7 +209,7 @@ def sigmoid(T: int = 1000, *, start: float = -3.0, end: float = 3.0, tau: float 
     See   Jabri et al. 2022 (arXiv:2212.11972), as written in Chen 2023 (arXiv:2301.10972),
           Algorithm 1; here with β ≤ 0.999 as in ``cosine``
     """
-    u = torch.linspace(start, end, T + 1, dtype=torch.float64) / tau
+    u = evenly(start, end, T + 1) / tau
     curve = u.sigmoid()
     alpha_bar = (curve[-1] - curve) / (curve[-1] - curve[0])
     beta = (1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=0.999)
@@ -212,5 +223,5 @@ def flow(T: int = 1000) -> Schedule:
     at T; predict the velocity instead.
     See  Lipman et al. 2023 (arXiv:2210.02747), Section 4.1, with time turned round
     """
-    u = torch.linspace(0, 1, T + 1, dtype=torch.float64)
+    u = evenly(0, 1, T + 1)
     return Schedule(1 - u, u, "flow")

@@ -5,9 +5,7 @@ every sampler as ``spacing``. The default is ``Schedule.timesteps``: evenly spac
 T itself, which is the only place where pure noise is the right thing to start from.
 """
 
-import torch
-
-from course_lib.schedules import Schedule
+from course_lib.schedules import Schedule, evenly
 
 
 def uniform(schedule: Schedule, steps: int) -> list[int]:
@@ -59,14 +57,14 @@ def karras(
     schedule.check_steps(steps)
     ratio = (schedule.sigma / schedule.alpha)[1:]  # of t = 1…T, rising, infinite where alpha is 0
     first, final = ratio.clamp(max=largest)[[-1, 0]] ** (1 / rho)
-    wanted = torch.linspace(first, final, steps, dtype=torch.float64) ** rho
+    wanted = evenly(float(first), float(final), steps) ** rho
     nearest = (ratio[None, :] - wanted[:, None]).abs().argmin(dim=1) + 1
     return _distinct([schedule.T, *nearest[1:].tolist(), 0])
 
 
 def _power(schedule: Schedule, steps: int, exponent: float) -> list[int]:
     schedule.check_steps(steps)
-    u = torch.linspace(1, 0, steps + 1, dtype=torch.float64)
+    u = evenly(1, 0, steps + 1)
     return _distinct((schedule.T * u**exponent).round().int().tolist())
 
 

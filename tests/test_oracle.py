@@ -107,3 +107,23 @@ def test_a_network_that_outputs_the_oracle_s_answer_is_the_oracle(prediction):
     torch.testing.assert_close(
         Denoiser(network, SCHEDULE, prediction)(x_t, 400).x0, exact(x_t, 400).x0
     )
+
+
+@pytest.mark.parametrize("t", [300, torch.tensor(300), torch.arange(1, 8) * 100])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_many_samples_are_answered_in_parts(monkeypatch, t, labelled):
+    g = torch.Generator().manual_seed(0)
+    points, labels = torch.randn(10, 2, generator=g), torch.arange(10) % 2
+    mixture = oracle.Mixture(points, 0.1, SCHEDULE, labels=labels)
+    x, y = (
+        torch.randn(7, 2, generator=g),
+        torch.tensor([0, 1, -1, 0, 1, 0, 1]) if labelled else None,
+    )
+    whole, density = mixture(x, t, y), mixture.log_density(x, t, y)
+    asked, logits = [], mixture.logits
+    monkeypatch.setattr(mixture, "logits", lambda *q: asked.append(len(q[0])) or logits(*q))
+    monkeypatch.setattr(oracle, "ENTRIES", 39)  # three rows of ten
+    torch.testing.assert_close(mixture(x, t, y), whole)
+    torch.testing.assert_close(mixture.log_density(x, t, y), density)
+    assert asked == 2 * [3, 3, 1]
+    assert len(mixture(x[:0], 300).x0) == 0

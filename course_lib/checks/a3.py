@@ -10,13 +10,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from course_lib import schedules
-from course_lib.checks.hints import require, shaped
+from course_lib import say, schedules
+from course_lib.checks.hints import plainly, require, shaped
 
-LINE = torch.linspace(1, 0, 11)
+LINE = torch.linspace(1, 0, 11, device="cpu", dtype=torch.float32)
 """A table ᾱ that anybody can follow: 1, 0.9, …, 0."""
 
 
+@plainly
 def times(timesteps: Callable) -> None:
     """Check the times of samplers with few and with many steps."""
     for T, steps in ((50, 20), (100, 7), (8, 8), (30, 1)):
@@ -33,9 +34,10 @@ def times(timesteps: Callable) -> None:
         )
         off = (found - torch.linspace(T, 0, steps + 1, dtype=torch.float64)).abs().max()
         require(off < 0.51, f"A time is {off:.2f} away from its place: take the nearest number.")
-    print("✓ The times fall evenly from T to 0.")
+    say("✓ The times fall evenly from T to 0.")
 
 
+@plainly
 def step(ddim_step: Callable) -> None:
     """Check a step with noise that is known, and the spread that it leaves."""
     alpha_bar = schedules.linear(50).alpha_bar.float()
@@ -72,35 +74,42 @@ def step(ddim_step: Callable) -> None:
                 0.45 < share < 0.55,
                 f"With eta = 0.5, z enters {share:.2f} times as strongly as with eta = 1.",
             )
-    print("✓ Whatever eta is, the points arrive where the forward process has them.")
+    say("✓ Whatever eta is, the points arrive where the forward process has them.")
 
 
+@plainly
 def clip(clip_x0: Callable) -> None:
     """Check that the two guesses still add up to x_t."""
     x_t, eps = 2 * torch.randn(64, 2), torch.randn(64, 2)
     x0, again = (shaped(v, (64, 2), "Each guess") for v in clip_x0(x_t, eps, 5, LINE))
     require(x0.abs().max() <= 1, "x0 should stay between −1 and 1.")
     require(x0.min() < 0, "x0 should be allowed to be negative.")
+    far = x0.abs() == 1
+    require(far.any() and not far.all(), "What lies inside of [−1, 1] should stay, and only that.")
     mixed = (LINE[5].sqrt() * x0 + (1 - LINE[5]).sqrt() * again).float()
     require(torch.allclose(mixed, x_t, atol=1e-4), "x0 and eps should still mix to x_t.")
     mild = torch.as_tensor(clip_x0(0.04 * x_t, 0.04 * eps, 5, LINE)[1]).float()
     require(torch.allclose(mild, 0.04 * eps, atol=1e-4), "What needs no clipping changes.")
-    print("✓ x0 stays within bounds, and eps fits to it.")
+    say("✓ x0 stays within bounds, and eps fits to it.")
 
 
+@plainly
 def sampler(ddim: Callable) -> None:
     """Check which times, points and noise a sampler passes on."""
     order, asked, moved = [9, 6, 5, 1, 0], [], []
     x, noise = torch.randn(3, 2), torch.randn(5, 3, 2)
+    start = x.clone()
 
     def model(x: Tensor, t: Tensor) -> Tensor:
-        asked.append((torch.as_tensor(t).expand(3).tolist(), x.clone()))
+        each = torch.as_tensor(t).shape == (3,)
+        require(each, "The network should be told a time for each of the samples, shape (B,).")
+        asked.append((torch.as_tensor(t).tolist(), x.clone()))
         return x + 1
 
     def move(x: Tensor, eps: Tensor, t: int, s: int, z: Tensor) -> Tensor:
         require(torch.equal(eps, asked[-1][1] + 1), "move should get the network's answer.")
         moved.append((int(t), int(s), z, 0.5 * x))
-        return moved[-1][3]
+        return 0.5 * x
 
     end = shaped(ddim(model, move, x, order, noise), (3, 2), "The sample")
     pairs = [(t, s) for t, s, _, _ in moved]
@@ -109,7 +118,7 @@ def sampler(ddim: Callable) -> None:
     require(
         [t for t, _ in asked] == [[t] * 3 for t in order[:-1]], "The network is told a wrong t."
     )
-    require(torch.equal(asked[0][1], x), "The network should first see the starting noise.")
+    require(torch.equal(asked[0][1], start), "The network should first see the starting noise.")
     for (_, seen), (_, _, _, before) in zip(asked[1:], moved):
         require(torch.equal(seen, before), "The network should always see the newest x.")
     right = all(torch.equal(z, noise[i]) for i, (_, _, z, _) in enumerate(moved))
@@ -117,9 +126,10 @@ def sampler(ddim: Callable) -> None:
     require(
         torch.equal(end.float(), moved[-1][3]), "The result should be what the last move gave."
     )
-    print("✓ The sampler moves along the times that it was given.")
+    say("✓ The sampler moves along the times that it was given.")
 
 
+@plainly
 def drop(drop_labels: Callable) -> None:
     """Check which labels are dropped, and how many."""
     y = torch.arange(4000) % 4
@@ -127,6 +137,9 @@ def drop(drop_labels: Callable) -> None:
         shaped(drop_labels(y, 0.25, torch.Generator().manual_seed(seed)), (4000,), "The labels")
         for seed in (1, 1, 2)
     )
+    raw = drop_labels(y, 0.25, torch.Generator().manual_seed(1))
+    whole = not torch.as_tensor(raw).is_floating_point()
+    require(whole, "Labels should stay whole numbers: the network looks them up.")
     gone = first == -1
     require((first[~gone] == y[~gone]).all(), "A label that is not dropped should stay.")
     require(gone.any() and not gone.all(), "Decide for each sample, and not for the whole batch.")
@@ -137,10 +150,17 @@ def drop(drop_labels: Callable) -> None:
     require(halves < 0.1, "The labels that are dropped lie side by side.")
     require(torch.equal(first, second), "The same generator should drop the same labels.")
     require(not torch.equal(first, third), "Another generator should drop other labels.")
+    generator = torch.Generator().manual_seed(1)
+    batches = [torch.as_tensor(drop_labels(y, 0.25, generator)) for _ in range(6)]
+    again = torch.equal(batches[0], batches[1])
+    require(not again, "A second draw from one generator should drop other labels.")
+    counts = {int((batch == -1).sum()) for batch in batches}
+    require(len(counts) > 1, "Every batch loses equally many: each label has a chance of its own.")
     require((y >= 0).all(), "The labels that were passed in should not be changed in place.")
-    print("✓ Each label is dropped by a chance of its own.")
+    say("✓ Each label is dropped by a chance of its own.")
 
 
+@plainly
 def guidance(guided_eps: Callable) -> None:
     """Check guidance with a network that answers 0 without a label, and the label with one."""
     x, t, y = torch.randn(4, 2), torch.full((4,), 3), torch.tensor([2, 0, 1, 3])
@@ -156,9 +176,10 @@ def guidance(guided_eps: Callable) -> None:
             f"Guidance {w:g} should lie {w:g} times as far from the answer without a label as "
             "the answer with one does.",
         )
-    print("✓ 0 ignores the label, and 1 is plain conditional sampling.")
+    say("✓ 0 ignores the label, and 1 is plain conditional sampling.")
 
 
+@plainly
 def enough(enough_steps: Callable) -> None:
     """Check the rule on a table in no order."""
     steps, distance = torch.tensor([20, 5, 50, 10]), torch.tensor([1.1, 3.0, 1.2, 1.4])
@@ -167,9 +188,12 @@ def enough(enough_steps: Callable) -> None:
     require(int(found) not in (20, 50), "A smaller number of steps is good enough too.")
     require(int(found) != 5, "That one is farther than one and a half floors.")
     require(int(enough_steps(steps, distance, 0.75)) == 20, "Does the floor enter as a factor?")
-    print("✓ The smallest number of steps that is good enough.")
+    tie = enough_steps(torch.tensor([4, 8]), torch.tensor([0.75, 0.5]), 0.5)
+    require(int(tie) == 4, '"At most" holds for a distance of just 1.5 floors, too.')
+    say("✓ The smallest number of steps that is good enough.")
 
 
+@plainly
 def elbow(find_elbow: Callable) -> None:
     """Check the rule on a curve with a flat top."""
     w = torch.tensor([0.5, 1.0, 2.5, 4.0])
@@ -177,4 +201,6 @@ def elbow(find_elbow: Callable) -> None:
     require(found in w.tolist(), "The answer should be one of the guidances.")
     require(found != 4, "A smaller guidance is as good to within 0.1.")
     require(found == 2.5, "That guidance is not within 0.1 of the best.")
-    print("✓ The smallest guidance that is nearly the best.")
+    weak = float(find_elbow(w, torch.tensor([0.3, 0.45, 0.58, 0.65])))
+    require(weak == 2.5, "Within 0.1 of the *best*, also where the best is no more than 0.65.")
+    say("✓ The smallest guidance that is nearly the best.")

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.datasets import CIFAR10
 
-from course_lib import data, schedules
-from course_lib.checks.hints import require, shaped
+from course_lib import data, say, schedules
+from course_lib.checks.hints import plainly, require, shaped
 
 SCHEDULE = schedules.cosine(1000)
 """The schedule of the assignment: T = 1000."""
@@ -21,6 +21,7 @@ GOOD, FAIR = 0.23, 0.27
 """Mean squared errors of the noise, on held-out pictures, that earn all points, or half."""
 
 
+@plainly
 def images() -> tuple[Tensor, Tensor, str]:
     """Return CIFAR-10 if it lies in ``data.data_dir()``, and drawn pictures otherwise.
 
@@ -40,6 +41,7 @@ def images() -> tuple[Tensor, Tensor, str]:
     return train, test, "CIFAR-10: 60,000 photographs of ten things"
 
 
+@plainly
 def pictures(n: int, size: int, generator: torch.Generator) -> Tensor:
     """Draw pictures of a ball before a sky whose colour changes from top to bottom.
 
@@ -57,6 +59,7 @@ def pictures(n: int, size: int, generator: torch.Generator) -> Tensor:
     return sky.expand(n, 3, size, size).lerp(ball, inside)
 
 
+@plainly
 def noisy(x0: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Return x_t, times t (B,) spread evenly over 1…T, and the noise in x_t."""
     t = torch.linspace(1, SCHEDULE.T, len(x0)).round().long()
@@ -106,6 +109,7 @@ def learn(network: Callable, train: Callable, x0: Tensor, x_t: Tensor, t: Tensor
 # --- the visible checks --------------------------------------------------------------------------
 
 
+@plainly
 def shapes(network: Callable) -> None:
     """Check what a network returns, and what its answer depends on."""
     g = torch.Generator().manual_seed(0)
@@ -128,9 +132,10 @@ def shapes(network: Callable) -> None:
             require(differs, f"The network does not see {colour}.")
         grey = (together - together.mean(1, keepdim=True)).abs().max() < 1e-4
         require(not grey, "All three colours get one and the same answer.")
-    print("✓ Noise of the right shape, for each image and each time its own.")
+    say("✓ Noise of the right shape, for each image and each time its own.")
 
 
+@plainly
 def training(network: Callable, train: Callable) -> None:
     """Train on drawn pictures for a moment, and check the error on others."""
     g = torch.Generator().manual_seed(0)
@@ -143,7 +148,7 @@ def training(network: Callable, train: Callable) -> None:
         f"After {STEPS} steps the mean squared error on held-out pictures is {error:.3f}; below "
         f"{GOOD} earns all points, and below {FAIR} half of them.",
     )
-    print(f"✓ After {STEPS} steps the mean squared error on held-out pictures is {error:.3f}.")
+    say(f"✓ After {STEPS} steps the mean squared error on held-out pictures is {error:.3f}.")
 
 
 def parameters(model: nn.Module) -> int:

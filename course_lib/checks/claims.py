@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from course_lib import say
 from course_lib.judging import sliced_distance
+from course_lib.samplers import randn
 
 
 def claim(sentence: str, holds: bool | Tensor) -> None:
@@ -16,7 +18,7 @@ def claim(sentence: str, holds: bool | Tensor) -> None:
     """
     if not bool(holds):
         raise AssertionError(f"This is not what happened here: {sentence}")
-    print(f"✓ {sentence}")
+    say(f"✓ {sentence}")
 
 
 def shape(x: Tensor, expected: Sequence[int], name: str = "it") -> None:
@@ -36,7 +38,7 @@ def shape(x: Tensor, expected: Sequence[int], name: str = "it") -> None:
         )
     if not x.isfinite().all():
         raise AssertionError(f"{name} holds values that are not finite: look for x / 0 or log(0).")
-    print(f"✓ {name} has shape {tuple(expected)}.")
+    say(f"✓ {name} has shape {tuple(expected)}.")
 
 
 def same(
@@ -53,13 +55,13 @@ def same(
     _tensor(yours, name)
     if yours.shape != expected.shape:
         shape(yours, expected.shape, name)
-    yours, expected = yours.detach().double(), expected.double()
+    yours, expected = yours.detach().cpu().double(), expected.cpu().double()
     close = {"rtol": 1e-4, "atol": 1e-4}
     if torch.allclose(yours, expected, **close):
-        print(f"✓ {name} agrees with course_lib.")
+        say(f"✓ {name} agrees with course_lib.")
         return
     for hint, wrong in (slips or {}).items():
-        if wrong.shape == yours.shape and torch.allclose(yours, wrong.double(), **close):
+        if wrong.shape == yours.shape and torch.allclose(yours, wrong.cpu().double(), **close):
             raise AssertionError(f"{name} is not right yet. {hint}")
     guesses = (
         ("It is the negative: look at the signs.", -yours),
@@ -99,14 +101,14 @@ def same_distribution(a: Tensor, b: Tensor, rounds: int = 200) -> None:
     found, both = sliced_distance(a, b, directions=8), torch.cat([a, b])
     mixed = []
     for _ in range(rounds):
-        deal = both[torch.randperm(len(both), generator=generator)]
+        deal = both[torch.randperm(len(both), generator=generator, device="cpu")]
         mixed.append(sliced_distance(deal[: len(a)], deal[len(a) :], directions=8))
     if found > max(mixed):
         raise AssertionError(
             f"The two clouds differ: they are {found:.3f} apart, while {rounds} random deals of "
             f"the same points were at most {max(mixed):.3f} apart."
         )
-    print("✓ The two clouds could be draws from one distribution.")
+    say("✓ The two clouds could be draws from one distribution.")
 
 
 def learns(model: nn.Module, x: Tensor, *rest: Tensor) -> None:
@@ -123,10 +125,10 @@ def learns(model: nn.Module, x: Tensor, *rest: Tensor) -> None:
     moved = copy.deepcopy(model)
     with torch.no_grad():
         for p in moved.parameters():
-            p.add_(0.1 * torch.randn(p.shape, generator=generator))
+            p.add_(0.1 * randn(p.shape, generator).to(p))
     output = moved(x, *rest)
-    (output * torch.randn(output.shape, generator=generator)).sum().backward()
+    (output * randn(output.shape, generator).to(output)).sum().backward()
     dead = [n for n, p in moved.named_parameters() if p.grad is None or not p.grad.any()]
     if dead:
         raise AssertionError(f"These parameters do not matter to the output: {', '.join(dead)}.")
-    print("✓ Every parameter takes part in the output.")
+    say("✓ Every parameter takes part in the output.")

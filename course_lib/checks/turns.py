@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from course_lib import say
+
 Written = TypeVar("Written", bound=Callable)
 
 PASSED: dict[str, Callable] = {}
@@ -37,9 +39,7 @@ def turn(written: Callable, *, task: bool = False) -> Iterator[None]:
     name = written.__name__
     PASSED.pop(name, None)
     if getattr(written, "is_solution", False):
-        print(
-            f"This {name} is the solution: to check your own, run the cell that you wrote first."
-        )
+        say(f"This {name} is the solution: to check your own, run the cell that you wrote first.")
         written = None
     blank = written is not None and unwritten(written)
     try:
@@ -48,16 +48,16 @@ def turn(written: Callable, *, task: bool = False) -> Iterator[None]:
         if written is None:
             return
         if blank:
-            print(f"{name} is not written yet{'' if task else GOES_ON}.")
+            say(f"{name} is not written yet{'' if task else GOES_ON}.")
             return
         reason = str(error) if isinstance(error, AssertionError) else _stopped(error)
-        print(f"✗ {name}: {reason}" + ("" if task else f"\n  It is not right yet{GOES_ON}."))
+        say(f"✗ {name}: {reason}" + ("" if task else f"\n  It is not right yet{GOES_ON}."))
         return
     if blank:
-        print(f"✗ {name}: a ... is left in it, where lines of yours belong.")
+        say(f"✗ {name}: a ... is left in it, where lines of yours belong.")
     elif written is not None:
         PASSED[name] = written
-        print(f"✓ {name} is yours{'.' if task else ': from here on, the notebook uses it.'}")
+        say(f"✓ {name} is yours{'.' if task else ': from here on, the notebook uses it.'}")
 
 
 def solution(written: Written) -> Written:

@@ -1,10 +1,9 @@
-"""The instructor's commands: ``course release``, ``grade``, ``report``, ``export`` and so on."""
+"""The instructor's commands up to the marks: ``course release``, ``grade`` and ``demo-class``."""
 
 import os
 import secrets
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
-from enum import Enum
+from datetime import date, datetime, time
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -14,14 +13,15 @@ import typer
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
+from course_lib.cli import outputs
 from course_lib.cli.errors import fail
-from course_lib.grading import demo, export, grade, probes, report, sandbox
+from course_lib.cli.export import Results, note, report_command
+from course_lib.grading import arrivals, demo, grade, platforms, probes, sandbox
 from course_lib.grading import release as releases
 from course_lib.grading import results as storage
 
 app = typer.Typer()
 Solutions = Annotated[Path, typer.Option(help="Folder of the masters.")]
-Results = Annotated[Path, typer.Option(help="Folder for results.")]
 
 
 @app.command()
@@ -74,10 +74,29 @@ def kept_salt(folder: Path) -> str:
     return path.read_text("utf-8")
 
 
+def end_of(text: str) -> datetime:
+    """Read when something was due, in local time; a day without a time ends with its last second.
+
+    Raises  typer.BadParameter if it is neither a day nor a time
+    """
+    try:
+        return datetime.combine(date.fromisoformat(text.strip()), time.max)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{text!r} is not like 2025-03-01 or 2025-03-01T18:00."
+        ) from error
+
+
 @app.command("grade")
 def grade_command(
     assignment: Annotated[str, typer.Argument(help="Such as a1_toy_diffusion.")],
-    submitted: Annotated[Path, typer.Argument(help="One folder in it per student.")],
+    submitted: Annotated[
+        Path, typer.Argument(help="The class's folder, or a platform's download.")
+    ],
     student: Annotated[str | None, typer.Option(help="Grade only this one, again.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Submissions graded at once.")] = 1,
     dask: Annotated[
@@ -88,7 +107,13 @@ def grade_command(
     ] = False,
     due: Annotated[
         datetime | None,
-        typer.Option(help="When it was due: late days are counted by the files' own times."),
+        typer.Option(
+            parser=end_of,
+            metavar="DAY[THH:MM]",
+            help="When it was due, in local time; a day without a time ends at 23:59:59. Late "
+            "days are counted by nbgrader's timestamp.txt, by the time in Brightspace's names, "
+            "or else by the files' own times.",
+        ),
     ] = None,
     salt: Annotated[
         str | None,
@@ -110,7 +135,9 @@ def grade_command(
     """Grade a folder of submissions; every student gets a score and a page of feedback.
 
     A submission is SUBMITTED/<student>/<assignment>/<assignment>.ipynb, as nbgrader collects it,
-    or SUBMITTED/<student>/<assignment>.ipynb.
+    or lies somewhere in SUBMITTED/<student>, perhaps in a zip or tar.gz. The folders that Canvas,
+    Moodle and Brightspace download are read as they are, unzipped; a student is then called by
+    the platform's number.
 
     Example: course grade a1_toy_diffusion submitted/ --jobs 2 --resume
     """
@@ -128,22 +155,34 @@ def grade_command(
         raise fail(error) from error
     if start is sandbox.bubblewrap and (danger := sandbox.exposed(solutions, submitted, results)):
         raise fail(danger)
-    names = grade.students(submitted)
-    if student is not None and student not in names:
-        raise fail(f"there is no folder {submitted / student}.")
+    outputs.check_folder(results)
+    try:
+        present, told = arrivals.students(submitted)
+    except OSError as error:
+        raise fail(f"{submitted} cannot be read: {error.strerror}.") from error
+    for sentence in told:
+        note(sentence)
+    if not present:
+        raise fail(f"{submitted} holds no submission: expected is {submitted}/<student>/….ipynb.")
+    if student is not None:
+        present = [one for one in present if one.student == platforms.spelled(student)]
+        if not present:
+            raise fail(f"there is no folder {submitted / student}, and no such number.")
     stored = results / assignment / "students"
     salt = kept_salt(stored.parent) if salt is None else salt
+    root = submitted.resolve()
     todo = [
         grade.Job(
-            name,
+            one.student,
             assignment,
             solutions.resolve(),
-            submitted.resolve() / name,
+            root / one.places[0].name,
             start,
             salt=salt,
             due=due.timestamp() if due else None,
+            also=tuple(root / place.name for place in one.places[1:]),
         )
-        for name in ([student] if student else names)
+        for one in present
     ]
     if resume:
         todo = grade.unfinished(todo, stored)
@@ -163,67 +202,6 @@ def grade_command(
         typer.echo("\nStopped. To go on: the same command with --resume.")
         raise typer.Exit(130) from None
     report_command(assignment, results)
-
-
-def stored_results(folder: Path) -> list[storage.Result]:
-    """Read the results of an assignment, or say that there are none."""
-    found = storage.read_all(folder / "students")
-    if not found:
-        raise fail(f"there are no results in {folder}: run `course grade` first.")
-    return found
-
-
-@app.command("report")
-def report_command(
-    assignment: Annotated[str, typer.Argument(help="Such as a1_toy_diffusion.")],
-    results: Results = Path("results"),
-) -> None:
-    """Write the table of marks, the pages of feedback and the overview from stored results.
-
-    Example: course report a1_toy_diffusion
-    """
-    folder = results / assignment
-    whole = stored_results(folder)
-    report.write_all(whole, folder)
-    typer.echo(
-        f"Wrote {folder}/grades.csv, overview.html and feedback/ for {len(whole)} students."
-    )
-
-
-class Form(str, Enum):
-    """What ``course export`` can write."""
-
-    gradebook = "gradebook"
-    canvas = "canvas"
-    gradescope = "gradescope"
-
-
-@app.command("export")
-def export_command(
-    assignment: Annotated[str, typer.Argument(help="Such as a1_toy_diffusion.")],
-    form: Annotated[Form, typer.Option("--to", help="For which program.")] = Form.gradebook,
-    results: Results = Path("results"),
-) -> None:
-    """Hand the marks on: to nbgrader's gradebook.db, to Canvas (CSV), or to Gradescope (JSON).
-
-    Example: course export a1_toy_diffusion --to canvas
-    """
-    folder = results / assignment
-    found = stored_results(folder)
-    if form is Form.canvas:
-        storage.write_atomically(folder / "canvas.csv", export.canvas(found))
-        typer.echo(f"Wrote {folder}/canvas.csv for {len(found)} students.")
-    elif form is Form.gradescope:
-        for result in found:
-            path = folder / "gradescope" / result.student / "results.json"
-            storage.write_atomically(path, export.gradescope(result))
-        typer.echo(f"Wrote {folder}/gradescope/ for {len(found)} students.")
-    else:
-        try:
-            count = export.gradebook(found, Path("gradebook.db"))
-        except releases.InstructorExtraMissing as error:
-            raise fail(error) from error
-        typer.echo(f"Stored the scores of {count} of {len(found)} students in gradebook.db.")
 
 
 @app.command("demo-class")

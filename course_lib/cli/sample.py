@@ -14,6 +14,7 @@ import typer
 from tqdm import tqdm
 
 from course_lib import samplers, showing, solvers, spacings
+from course_lib.cli import outputs
 from course_lib.cli.errors import fail
 from course_lib.judging import evaluation, reference
 from course_lib.predictions import Denoiser
@@ -76,6 +77,9 @@ def sample(
         Path,
         typer.Option(help="Picture (PNG, PDF or SVG), or arrays x and y (NPZ) to write."),
     ] = Path("grid.png"),
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace --out if it exists.")
+    ] = False,
 ) -> None:
     """Draw samples from a checkpoint: as a grid of digits, a cloud of points, or as arrays.
 
@@ -88,6 +92,7 @@ def sample(
     Example: course sample --checkpoint mnist -n 10000 --guidance 1.3 --out samples.npz
     """
     matplotlib.use("Agg")  # a command line has no window to draw in
+    ending = outputs.check(out, ("png", "pdf", "svg", "npz"), overwrite=overwrite)
     recipe, denoiser = load(checkpoint)
     classes = recipe.num_classes
     if labels is not None and classes is None:
@@ -97,10 +102,10 @@ def sample(
         raise fail(f"--labels must be digits from 0 to {classes - 1}, not '{labels}'.")
     points = len(recipe.sample) == 1
     n = n or (2000 if points else 8) * len(wanted)
-    if labels is None and recipe.sample == (1, 28, 28) and out.suffix == ".npz":
+    if labels is None and recipe.sample == (1, 28, 28) and ending == "npz":
         y = reference.quota_labels(n)
     else:
-        y = torch.tensor([int(k) for k in wanted]).repeat(-(-n // len(wanted)))[:n]
+        y = torch.tensor([int(k) for k in wanted], device="cpu").repeat(-(-n // len(wanted)))[:n]
 
     size = n if points else evaluation.BATCH
     parts = evaluation.generate(
@@ -117,14 +122,15 @@ def sample(
     except ValueError as error:
         raise fail(error) from error
     try:
-        if out.suffix == ".npz":
-            np.savez_compressed(out, x=x.numpy(), **({"y": y.numpy()} if classes else {}))
+        if ending == "npz":
+            with open(out, "wb") as file:  # given a name in capitals, NumPy would add an ending
+                np.savez_compressed(file, x=x.numpy(), **({"y": y.numpy()} if classes else {}))
         else:
             if points:
                 figure = showing.points([x], [f"{n} samples"], y if classes else None, size=5)
             else:
                 figure = showing.images(x, columns=len(wanted))
-            figure.savefig(out, dpi=150)
+            figure.savefig(out, format=ending, dpi=150)
     except (OSError, ValueError) as error:
         raise fail(f"{out} could not be written: {error}") from error
     typer.echo(f"Saved {out}.")
@@ -191,6 +197,6 @@ def load(checkpoint: str) -> tuple[recipes.Recipe, Denoiser]:
     """Return a trained model and the recipe that it was trained by, or stop with a sentence."""
     try:
         denoiser = checkpoints.load(checkpoint)
-        return recipes.RECIPES[checkpoints.about(checkpoint)["recipe"]], denoiser
+        return checkpoints.recipe(checkpoint), denoiser
     except (OSError, checkpoints.CheckpointError) as error:
         raise fail(error) from error

@@ -12,6 +12,7 @@ import typer
 from tqdm import tqdm
 
 from course_lib import data
+from course_lib.cli import outputs
 from course_lib.cli.errors import fail
 from course_lib.judging import judge, reference
 from course_lib.training import checkpoints, recipes
@@ -54,9 +55,11 @@ def train(
     out = out or Path(f"{what.value}.safetensors")
     if minutes is not None and steps is not None:
         raise fail("give --minutes or --steps, not both.")
-    if out.exists() and not (resume or overwrite):
-        raise fail(f"{out} exists: add --resume to go on with it, or --overwrite to replace it.")
+    hint = "--resume to go on with it, or --overwrite to replace it"
+    outputs.check(out, ("safetensors",), overwrite=resume or overwrite, hint=hint)
     if what.value in JUDGES:
+        for beside, ending in ((card_of(out), "json"), (reference_of(out), "safetensors")):
+            outputs.check(beside, (ending,), overwrite=overwrite)
         return train_judge(JUDGES[what.value], out, seed)
 
     trainer = recipes.RECIPES[what.value].trainer(steps=steps, minutes=minutes, seed=seed)
@@ -124,9 +127,19 @@ def train_judge(name: str, out: Path, seed: int) -> None:
         "by_class": [right[digits.y_test == k].double().mean().item() for k in range(10)],
         "judged_on": f"MNIST, all {len(right):,} test images",
     }
-    out.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    card_of(out).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     typer.echo(f"Saved {out}: {card['accuracy']:.2%} of the test set right after {seconds:.0f} s.")
-    write_reference(out.with_name(f"{out.stem}-reference.safetensors"), model, digits)
+    write_reference(reference_of(out), model, digits)
+
+
+def card_of(judge: Path) -> Path:
+    """Return where the card of a judge lies, given where its weights do."""
+    return judge.with_suffix(".json")
+
+
+def reference_of(judge: Path) -> Path:
+    """Return where it lies what real digits score with a judge."""
+    return judge.with_name(f"{judge.stem}-reference.safetensors")
 
 
 def write_reference(out: Path, model: judge.Judge, digits: data.ImageData) -> None:

@@ -1,7 +1,7 @@
 """What models are trained on: points in the plane, and images of digits.
 
-`shapes` draws clouds of points; `images` loads MNIST, or its stand-in where there is none, and
-`download` fetches it.
+`shapes` draws clouds of points; `images` loads MNIST, or its stand-in where there is none;
+`stored` finds MNIST on disk, and `download` fetches it.
 """
 
 from course_lib.data.images import DataUnavailable, ImageData, data_dir, digits, load_images, mnist

@@ -1,7 +1,6 @@
 """Fetch MNIST through torchvision, within a time limit, and keep only files that are real."""
 
 import contextlib
-import hashlib
 import os
 import queue
 import socket
@@ -14,30 +13,13 @@ from urllib.request import Request, urlopen
 
 from torchvision import datasets
 
-SHA256 = {
-    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-}
-"""MNIST's four files, uncompressed, and their digests. torchvision checks only that they exist."""
+from course_lib import say
+from course_lib.data.stored import damaged
 
 _PATIENCE = 6.0  # seconds for some mirror to answer, name look-up included
 _STALL = 10.0  # seconds without a byte that end a download
 _PAUSE = 1.0  # seconds before a second attempt, twice as many before a third
 _ATTEMPTS = 3
-
-
-def damaged(raw: Path) -> list[str]:
-    """Return the names of MNIST's files that are missing from ``raw`` or not the real ones."""
-
-    def digest(path: Path) -> str:
-        try:
-            return hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError:
-            return "unreadable"
-
-    return [name for name, expected in SHA256.items() if digest(raw / name) != expected]
 
 
 def fetch(raw: Path, problem: str) -> None:
@@ -47,7 +29,7 @@ def fetch(raw: Path, problem: str) -> None:
     meet: each has a temporary folder of its own. Raises OSError if it cannot be done.
     """
     mirrors = _awake()
-    print(f"{problem}: downloading it (12 MB).")
+    say(f"{problem}: downloading it (12 MB).")
     raw.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=raw.parent, ignore_cleanup_errors=True) as folder:
         fresh = _download(Path(folder), mirrors)

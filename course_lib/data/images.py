@@ -11,9 +11,11 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.datasets.mnist import read_image_file, read_label_file
 
+from course_lib import say
 from course_lib.data import download as downloads
+from course_lib.data import stored
+from course_lib.data.shapes import FLOATS
 
 
 class DataUnavailable(RuntimeError):
@@ -46,8 +48,20 @@ def data_dir() -> Path:
     """
     if chosen := os.environ.get("COURSE_DATA"):
         return Path(chosen).expanduser()
+    return (_checkout() or Path()) / "data"
+
+
+def _checkout() -> Path | None:
+    """Return the folder of the course, unless the package was installed without it."""
     project = Path(__file__).resolve().parents[2]
-    return (project if (project / "pyproject.toml").is_file() else Path()) / "data"
+    return project if (project / "pyproject.toml").is_file() else None
+
+
+def owned(place: Path) -> bool:
+    """Return whether a data folder is the course's own: what we may write to, and replace."""
+    if checkout := _checkout():
+        return place.resolve() == (checkout / "data").resolve()
+    return place == Path("data") and not (place / "MNIST").exists()
 
 
 def load_images(root: str | os.PathLike[str] | None = None) -> ImageData:
@@ -59,38 +73,73 @@ def load_images(root: str | os.PathLike[str] | None = None) -> ImageData:
     try:
         return mnist(root)
     except DataUnavailable as error:
-        print(f"Using scikit-learn's small digits in place of MNIST: {error}")
+        say(f"Using scikit-learn's small digits in place of MNIST: {error}")
         return digits()
 
 
 def mnist(root: str | os.PathLike[str] | None = None, *, download: bool = True) -> ImageData:
-    """Return MNIST, read from ``root/MNIST/raw``, downloaded first if it is missing or damaged.
+    """Return MNIST, read from disk; in the course's own folder, it is downloaded where it lacks.
 
-    root      folder in torchvision's layout, which may be read-only; None is `data_dir`
+    A folder of yours is only read: nothing in it is replaced, and nothing is downloaded into it.
+
+    root      folder in torchvision's layout, or one level off; None is `data_dir`
     download  False never touches the network or the folder
     Returns   ImageData with 60,000 training and 10,000 test images
     Raises    DataUnavailable  if it cannot be had, within 10 s if there is no network
     See       LeCun et al. 1998, "Gradient-based learning applied to document recognition"
     """
-    raw = (data_dir() if root is None else Path(root).expanduser()) / "MNIST" / "raw"
-    if damaged := downloads.damaged(raw):
-        damage = f"incomplete or damaged ({', '.join(damaged)})"
-        problem = f"MNIST is {damage if os.path.exists(raw) else 'missing'}"
-        try:
-            if not download:
-                raise OSError("downloading it is switched off")
-            downloads.fetch(raw, problem)
-        except OSError as error:
-            reason = " ".join(str(error).split())  # torchvision's reasons have several lines
-            remedy = "get online and try again, or set COURSE_DATA to a folder that has it"
-            raise DataUnavailable(f"{problem} and {reason}; {remedy}.") from error
+    place = data_dir() if root is None else Path(root).expanduser()
+    files = _files(place, download)
 
     def read(part: str) -> tuple[Tensor, Tensor]:
-        x = read_image_file(str(raw / f"{part}-images-idx3-ubyte")).unsqueeze(1).float()
-        return x.div_(127.5).sub_(1), read_label_file(str(raw / f"{part}-labels-idx1-ubyte"))
+        x = stored.tensor(files[f"{part}-images-idx3-ubyte"]).unsqueeze(1).float()
+        return x.div_(127.5).sub_(1), stored.tensor(files[f"{part}-labels-idx1-ubyte"]).long()
 
     note = "MNIST: scans of handwritten digits, each drawn once (LeCun et al. 1998)"
     return ImageData("mnist", *read("train"), *read("t10k"), note)
+
+
+def _files(place: Path, download: bool) -> dict[str, bytes]:
+    """Return what is in MNIST's four files, by name; download them if the folder is our own."""
+    holding = [
+        folder
+        for folder in stored.folders(place)
+        if any(path for name in stored.SHA256 for path in stored.copies(folder, name))
+    ]
+    for folder in holding:
+        files = {name: stored.real(folder, name) for name in stored.SHA256}
+        if None not in files.values():
+            return files
+    if not owned(place):
+        raise DataUnavailable(_complaint(place, holding))
+    raw = place / "MNIST" / "raw"
+    damage = f"incomplete or damaged ({', '.join(stored.damaged(raw))})"
+    problem = f"MNIST is {damage if os.path.exists(raw) else 'missing'}"
+    try:
+        if not download:
+            raise OSError("downloading it is switched off")
+        downloads.fetch(raw, problem)
+    except OSError as error:
+        reason = " ".join(str(error).split())  # torchvision's reasons have several lines
+        remedy = "get online and try again, or set COURSE_DATA to a folder that has it"
+        raise DataUnavailable(f"{problem} and {reason}; {remedy}.") from error
+    return {name: stored.real(raw, name) for name in stored.SHA256}
+
+
+def _complaint(place: Path, holding: list[Path]) -> str:
+    """Say what a folder lacks that is not ours to fill."""
+    remedy = "name a folder that has it in COURSE_DATA, or unset that to have it downloaded"
+    if not holding:
+        looked = "it was looked for there, in MNIST/raw, in raw and in */MNIST/raw"
+        return f"There is no MNIST in {place.absolute()} ({looked}): {remedy}."
+    wrong = stored.damaged(holding[0])
+    there = next((path for name in wrong for path in stored.copies(holding[0], name)), None)
+    if there is None:
+        return f"{holding[0].absolute()} lacks {', '.join(wrong)} of MNIST: {remedy}."
+    return (
+        f"{there.absolute()} is not MNIST's file of that name, but damaged or another data set's: "
+        f"put the real one there, or {remedy}."
+    )
 
 
 def digits(*, seed: int = 0) -> ImageData:
@@ -109,10 +158,12 @@ def digits(*, seed: int = 0) -> ImageData:
     scans = load_digits()
     x = torch.from_numpy(scans.images).float().unsqueeze(1) / 16  # (1797, 1, 8, 8) in [0, 1]
     y = torch.from_numpy(scans.target).long()
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
+    fixed, chance = (torch.Generator().manual_seed(k) for k in (0, seed))
+    order = torch.randperm(len(x), generator=fixed, device="cpu")
     test, train = order[:297], order[297:].repeat(8)
-    distortion = 2 * torch.rand(len(train), 5, generator=torch.Generator().manual_seed(seed)) - 1
-    x_train, x_test = _drawn(x[train], distortion), _drawn(x[test], torch.zeros(len(test), 5))
+    distortion = 2 * torch.rand(len(train), 5, generator=chance, **FLOATS) - 1
+    straight = torch.zeros(len(test), 5, **FLOATS)
+    x_train, x_test = _drawn(x[train], distortion), _drawn(x[test], straight)
     note = "digits: 1,797 scans of 8x8 pixels (scikit-learn) enlarged to 28x28, in place of MNIST"
     return ImageData("digits", x_train, y[train], x_test, y[test], note)
 
@@ -124,7 +175,8 @@ def _drawn(scans: Tensor, distortion: Tensor) -> Tensor:
     distortion  (B, 5) in [-1, 1]: turn, slant, size, and shift across and down; 0 is none
     Returns     (B, 1, 28, 28) float32 in [-1, 1]
     """
-    turn, slant, size, across, down = (distortion * torch.tensor([0.15, 0.25, 0.08, 0.1, 0.1])).T
+    most = torch.tensor([0.15, 0.25, 0.08, 0.1, 0.1], **FLOATS)
+    turn, slant, size, across, down = (distortion * most).T
     cos, sin = turn.cos(), turn.sin()
     wide, high = 28 / 23 / (1 + size), 28 / 20 / (1 + size)  # a scan's outer columns are empty
     rows = [wide * cos, wide * (sin + slant), across, -high * sin, high * cos, down]

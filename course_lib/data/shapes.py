@@ -15,6 +15,10 @@ from torch import Tensor
 
 Shape = Callable[..., Tensor]
 
+HERE = {"device": "cpu"}
+FLOATS = {**HERE, "dtype": torch.float32}
+"""What points are made of, whatever torch's defaults are."""
+
 
 def spiral(n: int, *, noise: float = 0.05, generator: torch.Generator | None = None) -> Tensor:
     """Draw ``n`` points along an Archimedean spiral of one and three quarter turns.
@@ -24,10 +28,11 @@ def spiral(n: int, *, noise: float = 0.05, generator: torch.Generator | None = N
     Returns  x (n, 2) float32, evenly spread along the arm, within about ±2.3
     """
     inner, outer = 0.5 * math.pi, 4 * math.pi
-    u = torch.rand(n, generator=generator)
+    u = torch.rand(n, generator=generator, **FLOATS)
     radius = (inner**2 + (outer**2 - inner**2) * u).sqrt()  # sqrt: as many points per unit length
     x = radius[:, None] * _on_circle(radius)
-    x = (x - torch.tensor([0.3174, -2.0464])) / torch.tensor([6.3846, 5.9278])  # its mean, its std
+    mean, std = torch.tensor([[0.3174, -2.0464], [6.3846, 5.9278]], **FLOATS)
+    x = (x - mean) / std
     return _blurred(x, noise, generator)
 
 
@@ -38,9 +43,10 @@ def moons(n: int, *, noise: float = 0.05, generator: torch.Generator | None = No
     noise    standard deviation of the Gaussian blur, in data units
     Returns  x (n, 2) float32, within about ±2.0; each moon has half of the probability
     """
-    x = _on_circle(math.pi * torch.rand(n, generator=generator)) - torch.tensor([0.5, 0.25])
-    x = x * (2 * torch.randint(2, (n, 1), generator=generator) - 1)  # the other moon is −x
-    return _blurred(x / torch.tensor([0.8660, 0.4942]), noise, generator)
+    centre, std = torch.tensor([[0.5, 0.25], [0.8660, 0.4942]], **FLOATS)
+    x = _on_circle(math.pi * torch.rand(n, generator=generator, **FLOATS)) - centre
+    x = x * (2 * torch.randint(2, (n, 1), generator=generator, **HERE) - 1)  # the other moon: −x
+    return _blurred(x / std, noise, generator)
 
 
 def heart(n: int, *, noise: float = 0.05, generator: torch.Generator | None = None) -> Tensor:
@@ -51,7 +57,7 @@ def heart(n: int, *, noise: float = 0.05, generator: torch.Generator | None = No
     Returns  x (n, 2) float32, within about ±2.0
     See      Weisstein, "Heart Curve", MathWorld: the sixth curve
     """
-    t = 2 * math.pi * torch.rand(n, generator=generator)
+    t = 2 * math.pi * torch.rand(n, generator=generator, **FLOATS)
     across = 16 * t.sin() ** 3
     up = 13 * t.cos() - 5 * (2 * t).cos() - 2 * (3 * t).cos() - (4 * t).cos()
     x = torch.stack([across / math.sqrt(80), up / math.sqrt(99.5)], dim=1)
@@ -65,8 +71,8 @@ def gaussians(n: int, *, noise: float = 0.1, generator: torch.Generator | None =
     noise    standard deviation of each cluster, in data units
     Returns  x (n, 2) float32, within about ±1.9
     """
-    cluster = torch.randint(8, (n,), generator=generator)
-    return _blurred(math.sqrt(2) * _on_circle(cluster * (math.pi / 4)), noise, generator)
+    cluster = torch.randint(8, (n,), generator=generator, **HERE)
+    return _blurred(math.sqrt(2) * _on_circle(cluster.float() * (math.pi / 4)), noise, generator)
 
 
 SHAPES: tuple[Shape, ...] = (spiral, moons, heart, gaussians)
@@ -86,10 +92,10 @@ def labelled(
     """
     if not shapes:
         raise ValueError("labelled() needs at least one shape")
-    y = torch.arange(n) % len(shapes)
+    y = torch.arange(n, **HERE) % len(shapes)
     shares = torch.bincount(y, minlength=len(shapes)).tolist()
     x = torch.cat([shape(k, generator=generator) for shape, k in zip(shapes, shares)])
-    order = torch.randperm(n, generator=generator)
+    order = torch.randperm(n, generator=generator, **HERE)
     return x[order], y.sort().values[order]
 
 
@@ -100,4 +106,4 @@ def _on_circle(angle: Tensor) -> Tensor:
 
 def _blurred(x: Tensor, noise: float, generator: torch.Generator | None) -> Tensor:
     """Add Gaussian noise of standard deviation ``noise`` to the points ``x`` (n, 2)."""
-    return x + noise * torch.randn(x.shape, generator=generator)
+    return x + noise * torch.randn(x.shape, generator=generator, **FLOATS)

@@ -1,8 +1,10 @@
 """A grader that trusts nothing: students' code runs in a sandbox that holds no answer.
 
 The modules from the outside in: `report` writes what people read and `export` what programs do,
-`grade` works through a class and `run` through one submission, which `notebook` has read. `probes`
-holds who judges the `calls` that are made and the `replies` to them. `session` talks to a
+`grade` works through a class and `run` through one submission. `arrivals` has found that among the
+`candidates`, whose names `platforms` explains and which `files` opens; `notebook` has parsed it,
+noting what is `borrowed`. `causes` says which cells stopped and who lost by it. `probes` holds who
+judges the `calls` that are made and the `replies` to them. `session` talks to a
 sandbox, `sandbox` starts one, `usage` watches it, and `harness` is what runs inside.
 `results` are what is stored. `release` makes what students get, `demo` a class to try all this on.
 

@@ -64,24 +64,25 @@ class Jump:
 
 @dataclass(frozen=True)
 class Walk:
-    """A sampler that asks the network at some times: x + pull[t] model(x, t); no step, no noise.
+    """A sampler that takes the steps from some times only.
 
-    pull  (T + 1,); times are asked from T down, and those with a pull of 0 left out
+    taken  (T + 1,); from T down, those times are left out whose entry is 0
     """
 
-    pull: Array
+    taken: Array
 
     def __call__(self, model, step, x: Array, noise: Array) -> Array:
-        for t in range(len(self.pull) - 1, 0, -1):
-            x = x + self.pull[t] * model(x, np.full(len(x), t)) if self.pull[t] else x
+        for t in range(len(self.taken) - 1, 0, -1):
+            x = step(x, model(x, np.full(len(x), t)), t, noise[t]) if self.taken[t] else x
         return x
 
 
 @dataclass(frozen=True)
 class Seed:
-    """A ``torch.Generator`` with this seed."""
+    """A ``torch.Generator`` with this seed, from which so many numbers have been drawn."""
 
     seed: int
+    drawn: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,9 @@ class Call:
     optional  whether the call may fail; the judge then gets None for each array
     instead   stand-ins for other functions of the student's while the call lasts, by name, so
               that a fault of theirs is not counted twice
+    whole     which of the results must be of a type that holds whole numbers only
+    learns    whether the result must come with a graph, for the network's weights to learn
+    may_change  which of the arguments may be changed in place
     """
 
     function: str
@@ -101,6 +105,9 @@ class Call:
     shapes: Sequence[tuple[int, ...]]
     optional: bool = False
     instead: Mapping[str, object] = field(default_factory=dict)
+    whole: Sequence[int] = ()
+    learns: bool = False
+    may_change: Sequence[int] = ()
 
     def request(self, seed: int) -> tuple[dict, dict[str, Array]]:
         """Write the call as the harness reads it: a header and arrays."""
@@ -121,7 +128,7 @@ class Call:
                 parts = {name: keep(value) for name, value in vars(argument).items()}
                 return {type(argument).__name__.lower(): parts}
             if isinstance(argument, Seed):
-                return {"generator": argument.seed}
+                return {"generator": vars(argument)}
             return argument
 
         header = {
@@ -130,6 +137,7 @@ class Call:
             "args": [describe(argument) for argument in self.args],
             "instead": {name: describe(stand_in) for name, stand_in in self.instead.items()},
             "outputs": len(self.shapes),
+            "learns": self.learns,
             "seed": seed,
         }
         return header, arrays

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import joblib
 
-from course_lib.grading import notebook, probes, results
-from course_lib.grading.notebook import Unreadable
+from course_lib.grading import arrivals, notebook, probes, results
+from course_lib.grading.files import Unreadable
+from course_lib.grading.platforms import label, spelled
 from course_lib.grading.results import Mark, Result
 from course_lib.grading.run import Run, Start
 from course_lib.grading.sandbox import Limits, SandboxMissing
 
-VERSION = 1
+VERSION = 2
 """Raised when results of an older grader must not be taken for this one's."""
 
 
@@ -23,9 +24,10 @@ class Job:
     """All that one worker needs, small enough to be sent to another computer.
 
     solutions  folder of the masters
-    folder     the student's
+    folder     the student's; or the file, where a platform puts none into folders
     salt       changes the inputs of all probes
     due        seconds since 1970, or None
+    also       what else is the student's, where a platform makes a folder for each attempt
     """
 
     student: str
@@ -36,6 +38,7 @@ class Job:
     limits: Limits = field(default_factory=Limits)
     salt: str = ""
     due: float | None = None
+    also: tuple[Path, ...] = ()
 
     def key(self) -> str:
         """Digest of the submission and of what judges it; a result with another one is stale."""
@@ -45,11 +48,35 @@ class Job:
                 hashlib.sha256((self.solutions / self.name / name).read_bytes()).hexdigest()
             )
         try:
-            data, changed = notebook.read_bytes(notebook.find(self.folder, self.name)[0])
-            parts += [hashlib.sha256(data).hexdigest(), str(changed)]
+            found = self.find()
+            parts += [hashlib.sha256(found.data).hexdigest(), str(found.time), *found.findings]
         except (Unreadable, OSError) as reason:
             parts.append(str(reason))
         return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()
+
+    def find(self) -> arrivals.Found:
+        """Find the notebook and read it.
+
+        Raises  Unreadable if there is none of this assignment, or it cannot be read
+        """
+        others = {path.parent.name: path for path in self.solutions.glob("*/*.ipynb")}
+        mine = notebook.answers(others.pop(self.name))
+
+        def whose(data: bytes) -> str | None:
+            """Which assignment has most of a notebook's cells; no answer is in two of them."""
+            try:
+                cells = notebook.parse(notebook.decoded(data)[0])
+            except Unreadable:
+                return None
+            names = {notebook.name_of(cell) for cell in cells}
+            if names & mine:
+                return self.name
+            shared = {name: len(names & notebook.answers(others[name])) for name in others}
+            likeliest = max(shared, key=shared.get, default=None)
+            return likeliest if likeliest and shared[likeliest] else None
+
+        places = (self.folder, *self.also)
+        return arrivals.find(places, self.name, sorted(others), whose)
 
 
 def grade_one(job: Job) -> Result:
@@ -60,14 +87,18 @@ def grade_one(job: Job) -> Result:
     began = time.monotonic()
     assignment = probes.load(job.name, job.solutions)
     marks = [Mark(e.id, e.title, e.points) for e in assignment.exercises]
-    result = Result(job.student, job.name, "crashed", marks, key=job.key())
+    known = label(spelled(job.folder.name), job.folder.is_dir())
+    result = Result(job.student, job.name, "crashed", marks, source=str(job.folder.parent))
+    result.called, result.platform = (known.name, known.platform) if known else ("", "")
     try:
-        path, result.findings = notebook.find(job.folder, job.name)
-        submission = notebook.read(path, assignment.notebook)
+        result.key = job.key()
+        found = job.find()
+        result.findings += found.findings
+        submission = notebook.read(found.data, assignment.notebook)
         if job.due is not None:
-            result.late_days = max(0, -int((job.due - submission.time) // 86400))
+            result.late_days = max(0, -int((job.due - found.time) // 86400))
         result.findings += submission.findings
-        run = Run(assignment, submission.cells, job.start, job.limits, job.salt)
+        run = Run(assignment, submission, job.start, job.limits, job.salt)
         result.status, result.marks = run.finish(), run.marks
         result.findings += run.findings
     except Unreadable as reason:
@@ -79,15 +110,6 @@ def grade_one(job: Job) -> Result:
         result.findings.append(f"The grader failed, which is not your fault: {error!r:.200}")
     result.seconds = round(time.monotonic() - began, 1)
     return result
-
-
-def students(submitted: Path) -> list[str]:
-    """Names of the students: the folders in ``submitted``, hidden ones left out."""
-    return sorted(
-        entry.name
-        for entry in submitted.iterdir()
-        if not entry.name.startswith(".") and (entry.is_symlink() or entry.is_dir())
-    )
 
 
 def grade_class(jobs: Sequence[Job], folder: Path, workers: int = 1) -> Iterator[Result]:

@@ -1,36 +1,30 @@
-"""Reading a submission: nothing in it is trusted, and nothing in it stops the run.
+"""Parsing a submission: nothing in it is trusted, and nothing in it stops the run.
 
 What can be wrong with a file is told as a *finding*, a sentence for the student and the
 instructor. Cells are matched with the master's by nbgrader's ``grade_id``.
 """
 
-import errno
-import hashlib
 import json
-import os
-import re
-import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from course_lib.grading.borrowed import borrowed
+from course_lib.grading.files import Unreadable
+
 SCHEMA = 3
 """Version of nbgrader's cell metadata that the masters use."""
 QUESTIONS = "questions"
 """Name of the set-up cell whose functions ask the student's, where there is one."""
-SIZE_CAP = 20 * 2**20
 MOST = 20  # remarks about one notebook
 CELLS_CAP = 1000
+OTHERWISE = {
+    "<": "The file is a web page, not a notebook: download the notebook itself.",
+    "worksheets": "The file is of an old version of Jupyter: open it in a new one, and save it.",
+}
+"""What other files begin with, or hold."""
 KEPT = ("locked", "solution", "grade", "task", "points", "cell_type")
-
-
-class Unreadable(Exception):
-    """A submission that cannot be graded at all; ``status`` is ``unreadable`` or ``missing``."""
-
-    def __init__(self, status: str, finding: str) -> None:
-        super().__init__(finding)
-        self.status, self.finding = status, finding
 
 
 @dataclass(frozen=True)
@@ -53,80 +47,42 @@ class Submission:
 
     cells     what is to be run, in order: the master's set-up first, then the student's cells
     findings  what is wrong with the file
-    digest    SHA-256 of the file
-    time      when it was last changed, in seconds since 1970
+    ignored   the student's text of the master's other cells, by name
     """
 
     cells: list[Cell]
     findings: list[str] = field(default_factory=list)
-    digest: str = ""
-    time: float = 0.0
+    ignored: dict[str, str] = field(default_factory=dict)
 
 
-def find(folder: Path, assignment: str) -> tuple[Path, list[str]]:
-    """Find a student's notebook, in ``folder/assignment`` or in ``folder`` itself.
+def decoded(data: bytes) -> tuple[str, list[str]]:
+    """Return a notebook's text, and a finding if it is not plain UTF-8.
 
-    Returns  the path, and findings
-    Raises   Unreadable if there is none, or several and none has the right name
+    Raises  Unreadable if the bytes are no text of which the encoding can be told
     """
+    if data.startswith(b"PK\x03\x04"):
+        raise Unreadable("unreadable", "The file is an archive: hand in the notebook itself.")
+    encoding = json.detect_encoding(data)
     try:
-        return _find(folder, assignment)
-    except OSError:
-        raise Unreadable("unreadable", "The folder cannot be read.") from None
+        text = data.decode(encoding)
+    except ValueError:
+        what = "holds bytes that are no UTF-8" if encoding == "utf-8" else "is damaged"
+        raise Unreadable("unreadable", f"The file {what}: save it again as UTF-8.") from None
+    if encoding == "utf-8":
+        return text, []
+    name = {"utf-8-sig": "UTF-8 with a byte order mark"}.get(encoding, encoding.upper())
+    return text.removeprefix("\ufeff"), [f"The file is in {name} instead of UTF-8."]
 
 
-def _find(folder: Path, assignment: str) -> tuple[Path, list[str]]:
-    findings: list[str] = []
-    for place in (folder, folder / assignment):
-        if place.is_symlink():
-            raise Unreadable("unreadable", f"The folder {place.name} is a link, not a folder.")
-    for place in (folder / assignment, folder):
-        if not place.is_dir():
-            continue
-        names = sorted(entry.name for entry in place.iterdir() if entry.suffix == ".ipynb")
-        if f"{assignment}.ipynb" in names:
-            return place / f"{assignment}.ipynb", findings
-        if len(names) == 1:
-            findings.append(f"The file is called {names[0]} instead of {assignment}.ipynb.")
-            return place / names[0], findings
-        if names:
-            raise Unreadable(
-                "unreadable", f"There are {len(names)} notebooks, and none is {assignment}.ipynb."
-            )
-    raise Unreadable("missing", "No notebook was handed in.")
-
-
-def read_bytes(path: Path) -> tuple[bytes, float]:
-    """Read a regular file of at most ``SIZE_CAP`` bytes, without following a link.
-
-    Raises  Unreadable if it is something else, or too large
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        what = "is a link" if error.errno == errno.ELOOP else "cannot be opened"
-        raise Unreadable("unreadable", f"{path.name} {what}; hand in the file itself.") from None
-    about = os.fstat(descriptor)
-    if not stat.S_ISREG(about.st_mode):
-        os.close(descriptor)
-        raise Unreadable("unreadable", f"{path.name} is not a file.")
-    with os.fdopen(descriptor, "rb") as file:
-        data = file.read(SIZE_CAP + 1)
-    if len(data) > SIZE_CAP:
-        raise Unreadable(
-            "unreadable",
-            f"{path.name} has more than {SIZE_CAP // 2**20} MB: clear its outputs and save it.",
-        )
-    return data, about.st_mtime
-
-
-def parse(data: bytes) -> list[dict]:
+def parse(text: str) -> list[dict]:
     """Return the cells of a notebook, each with ``cell_type``, ``source`` and ``metadata``.
 
     Raises  Unreadable if this is no notebook
     """
     try:
-        cells = json.loads(data.decode("utf-8"))["cells"]
+        content = json.loads(text)
+        if "cells" not in content and "worksheets" in content:
+            raise Unreadable("unreadable", OTHERWISE["worksheets"])
         parsed = [
             {
                 "cell_type": str(cell["cell_type"]),
@@ -134,22 +90,26 @@ def parse(data: bytes) -> list[dict]:
                 "metadata": cell.get("metadata", {}),
                 "id": cell.get("id"),
             }
-            for cell in cells
+            for cell in content["cells"]
         ]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise Unreadable("unreadable", "The file is not a notebook: save it again.") from None
+        start = text[:200].lstrip().lower()
+        advice = [said for begins, said in OTHERWISE.items() if start.startswith(begins)]
+        advice = ["The file is empty."] if not start else advice
+        said = advice[0] if advice else "The file is not a notebook: save it again."
+        raise Unreadable("unreadable", said) from None
     if len(parsed) > CELLS_CAP:
         raise Unreadable("unreadable", f"The notebook has more than {CELLS_CAP} cells.")
     return parsed
 
 
 def _text(source: object) -> str:
-    """Source is one string or a list of lines."""
+    """Source is one string or a list of lines; some editors end these as Windows does."""
     if isinstance(source, list):
         source = "".join(source)
     if not isinstance(source, str):
         raise TypeError("source is no text")
-    return source
+    return source.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def marks(cell: dict) -> dict:
@@ -171,17 +131,25 @@ def is_setup(cell: dict) -> bool:
     return cell["cell_type"] == "code" and "setup" in cell["metadata"].get("tags", [])
 
 
-def read(path: Path, master: Path) -> Submission:
+def answers(master: Path) -> set[str]:
+    """Names of the cells that students write."""
+    cells = parse(master.read_text("utf-8"))
+    return {name_of(cell) for cell in cells if marks(cell).get("solution")}
+
+
+def read(data: bytes, master: Path) -> Submission:
     """Read a submission and match it with its master.
 
     The cells to be run are the master's set-up, and then the student's answers and own cells
     in their order. The instructor's other cells show and check; the grader does without them.
     Raises  Unreadable if the file cannot be graded
     """
-    data, changed = read_bytes(path)
-    cells, ours = parse(data), parse(master.read_bytes())
+    text, findings = decoded(data)
+    cells, ours = parse(text), parse(master.read_text("utf-8"))
     known = {name_of(cell): cell for cell in ours if marks(cell)}
+    stripped = _recognised(cells, known)
     run = [Cell(cell["source"], name_of(cell), True) for cell in ours if is_setup(cell)]
+    ignored: dict[str, str] = {}
     for cell in cells:
         name = name_of(cell)
         if cell["cell_type"] != "code" or not cell["source"].strip():
@@ -190,18 +158,53 @@ def read(path: Path, master: Path) -> Submission:
             run.append(Cell(cell["source"]))
         elif marks(known[name]).get("solution"):
             run.append(Cell(cell["source"], name))
-    findings = [*_compare(cells, known), *_borrowed(run)]
+        else:
+            ignored[name] = cell["source"]
+    findings += [*stripped, *_compare(cells, known, bool(stripped)), *borrowed(run)]
     if len(findings) > MOST:
         findings[MOST:] = [f"There are {len(findings) - MOST} more remarks of this kind."]
-    return Submission(run, findings, hashlib.sha256(data).hexdigest(), changed)
+    return Submission(run, findings, ignored)
 
 
-def _compare(cells: list[dict], known: dict[str, dict]) -> Iterator[str]:
-    """Yield what differs between a submission's marked cells and the master's."""
+def _recognised(cells: list[dict], known: dict[str, dict]) -> list[str]:
+    """Say in one sentence that an editor threw metadata away, and name the cells it made nameless.
+
+    An instructor's cell is known by its text then. An answer needs no name: its functions have.
+    """
+    named = [cell for cell in cells if name_of(cell) in known]
+    bare = sum(not marks(cell) for cell in named)
+    if bare > 1:
+        return [
+            f"{bare} cells have no metadata of nbgrader, or of another version of it: another "
+            "editor may have thrown them away. The cells were known by their ids."
+        ]
+    if named:
+        return []
+    texts = {_plain(cell["source"]): name for name, cell in known.items()}
+    for cell in cells:
+        if not marks(cell):
+            cell["id"] = texts.get(_plain(cell["source"]), cell["id"])
+    return [
+        "No cell has its name, neither in nbgrader's metadata nor as an id: another editor may "
+        "have thrown them away. The functions were found by their own names."
+    ]
+
+
+def _plain(source: str) -> str:
+    """Source without the spaces at the ends of lines, which editors add and remove."""
+    return "\n".join(line.rstrip() for line in source.strip().split("\n"))
+
+
+def _compare(cells: list[dict], known: dict[str, dict], stripped: bool) -> Iterator[str]:
+    """Yield what differs between a submission's marked cells and the master's.
+
+    stripped  whether an editor threw metadata away, which was said already
+    """
     count = Counter(name_of(cell) for cell in cells)
+    answered = any(count[name] for name in known if marks(known[name]).get("solution"))
     for name, cell in known.items():
         what = "answer" if marks(cell).get("solution") else "instructor's"
-        if not count[name]:
+        if not count[name] and (answered or not stripped):
             yield f"The {what} cell {name} is missing."
         elif count[name] > 1:
             yield f"The {what} cell {name} is there {count[name]} times."
@@ -217,33 +220,13 @@ def _compare(cells: list[dict], known: dict[str, dict]) -> Iterator[str]:
             continue
         master, theirs = known[name], {**marks(cell), "cell_type": cell["cell_type"]}
         expected = {**marks(master), "cell_type": master["cell_type"]}
-        if theirs.get("schema_version") != SCHEMA:
+        lost = stripped and not marks(cell)
+        if not lost and theirs.get("schema_version") != SCHEMA:
             told.add(name)
             yield f"The cell {name} has the metadata of another version of nbgrader."
-        elif any(theirs.get(key) != expected.get(key) for key in KEPT):
+        elif not lost and any(theirs.get(key) != expected.get(key) for key in KEPT):
             told.add(name)
             yield f"The metadata of the cell {name} were changed."
-        elif marks(master).get("locked") and cell["source"].strip() != master["source"].strip():
+        elif marks(master).get("locked") and _plain(cell["source"]) != _plain(master["source"]):
             told.add(name)
             yield f"The instructor's cell {name} was changed; the change was ignored."
-
-
-def _borrowed(cells: list[Cell]) -> Iterator[str]:
-    """Yield which cells of the student's take something from the package.
-
-    Whether that is an answer is for a person to decide, and whoever wants to hide it can; so it
-    is told, and costs nothing. Only text is searched: parsing hostile code can end a process.
-    """
-    given: set[str] = set()
-    for cell in cells:
-        code = re.sub(r"#.*", "", cell.source)
-        if cell.ours:
-            for names in re.findall(r"^from course_lib(?:\.checks)? import (.+)$", code, re.M):
-                given.update(name.split()[-1] for name in names.split(","))
-            continue
-        used = set(re.findall(r"\b(\w{1,40})\s?\.", code)) & given
-        if re.search(r"\bcourse_lib\b", code):
-            used.add("an import")
-        if used:
-            which = f"The cell {cell.grade_id}" if cell.grade_id else "A cell of your own"
-            yield f"{which} uses course_lib itself: {', '.join(sorted(used))}."

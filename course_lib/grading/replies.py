@@ -9,12 +9,14 @@ import math
 import numpy as np
 
 from course_lib.grading.calls import Array, Call
-from course_lib.grading.session import Reply
+from course_lib.grading.session import LACKS, Reply
 
 
 def validate(reply: Reply, call: Call) -> tuple[list[Array], dict[str, Array]] | str:
     """Turn a reply into arrays of the shapes that were asked for, or into a finding."""
     name = f"{call.function}()"
+    if reply.lacks and not reply.ok:
+        return f"{name} wants {LACKS[reply.lacks]}."
     if not reply.ok:
         return {
             "NotImplementedError": f"{name} is not written yet.",
@@ -31,11 +33,40 @@ def validate(reply: Reply, call: Call) -> tuple[list[Array], dict[str, Array]] |
             array = array.reshape(shape)
         if array.shape != shape:
             return f"{which} has the wrong shape: {misshapen(array.shape, shape)}."
+        if i in call.whole and array.dtype.kind != "i":
+            return f"{which} is not of a type that holds whole numbers, such as torch.long."
         array = array.astype(np.float64)
         if not np.isfinite(array).all():
             return f"{which} holds values that are not finite."
         outputs.append(array)
-    return outputs, seen_by_network(reply)
+    return noted(reply, call) or (outputs, seen_by_network(reply))
+
+
+def noted(reply: Reply, call: Call) -> str | None:
+    """Tell what was seen of a call whose result has the right form.
+
+    The process that says so is the student's, and could keep silent; but to hide such a fault is
+    harder than not to make it.
+    """
+    name = f"{call.function}()"
+    for note in reply.notes:
+        kind, _, which = note.partition(" ")
+        if kind == "changes" and int(which) not in call.may_change:
+            return (
+                f"{name} changes its argument number {int(which) + 1} in place, so that whoever "
+                "called it goes on with something else: make a new tensor."
+            )
+        if kind == "single":
+            return (
+                f"{name} tells the network one time or one label for the whole batch; it takes "
+                "one for every sample, in the shape (B,)."
+            )
+        if kind == "detached":
+            return (
+                f"{name} returns a number from which nothing can be learned: no .item(), no "
+                "float() and no torch.no_grad() may stand between the network and the loss."
+            )
+    return None
 
 
 def misshapen(shape: tuple[int, ...], asked: tuple[int, ...]) -> str:

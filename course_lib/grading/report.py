@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from course_lib.grading.results import Mark, Result, write_atomically
+from course_lib.grading.results import Mark, Result, file_name, write_atomically
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
@@ -42,21 +42,40 @@ def harmless(text: str) -> str:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
+def exercises(results: Sequence[Result]) -> dict[str, list[Mark]]:
+    """All marks by the exercise's id; one that was added lately is not in every result."""
+    found: dict[str, list[Mark]] = {}
+    for result in sorted(results, key=lambda result: -len(result.marks)):
+        for mark in result.marks:
+            found.setdefault(mark.id, []).append(mark)
+    return found
+
+
+def outdated(results: Sequence[Result]) -> list[str]:
+    """Students whose results lack an exercise that others' have."""
+    every = exercises(results).keys()
+    return [result.student for result in results if every - {mark.id for mark in result.marks}]
+
+
 def table(results: Sequence[Result]) -> str:
     """The marks as CSV: a row for each student, a column for each exercise."""
     out = io.StringIO()
     writer = csv.writer(out)
-    exercises = [mark.id for mark in results[0].marks] if results else []
-    writer.writerow(["student", "status", "late_days", "score", "points", *exercises, "findings"])
+    columns = list(exercises(results))
+    named = ["name"] if any(result.called for result in results) else []
+    head = ["student", *named, "status", "late_days", "score", "points"]
+    writer.writerow([*head, *columns, "findings"])
     for result in results:
+        marks = {mark.id: earned(mark) for mark in result.marks}
         writer.writerow(
             [
                 harmless(result.student),
+                *([harmless(result.called)] if named else []),
                 result.status,
                 result.late_days,
                 total(result),
                 number(result.points),
-                *(earned(mark) for mark in result.marks),
+                *(marks.get(column, "") for column in columns),
                 harmless(" ".join(result.findings)),
             ]
         )
@@ -78,7 +97,8 @@ def bullets(sentences: Iterable[str]) -> str:
 def row(mark: Mark) -> str:
     """One exercise, as a row of a table."""
     points = f"{earned(mark) or '–'} of {number(mark.points)}"
-    findings = bullets(mark.findings) if mark.findings else "All right."
+    fine = "All right." if mark.state == "graded" else "Not graded."
+    findings = bullets(mark.findings) if mark.findings else fine
     return f"<tr><td>{html.escape(mark.title)}<td>{points}<td>{findings}</tr>"
 
 
@@ -93,7 +113,8 @@ def feedback(result: Result) -> str:
     if rows:
         parts.append("<table><tr><th>Exercise<th>Points<th>Findings</tr>" + "".join(rows))
         parts.append("</table>")
-    return page(f"{result.assignment}: {result.student}", parts)
+    who = f"{result.called} ({result.student})" if result.called else result.student
+    return page(f"{result.assignment}: {who}", parts)
 
 
 def bars(counts: Sequence[tuple[str, int]]) -> str:
@@ -117,7 +138,7 @@ def overview(results: Sequence[Result]) -> str:
         if total(result) and result.points
     )
     parts.append(bars([(f"{10 * i}–{10 * (i + 1)}%", tenths[i]) for i in range(10)]))
-    for marks in zip(*(result.marks for result in results)):
+    for marks in exercises(results).values():
         scores = Counter(earned(mark) for mark in marks)
         graded = sorted(((s, n) for s, n in scores.items() if s), key=lambda pair: float(pair[0]))
         shown = [(f"{s} of {number(marks[0].points)}", n) for s, n in graded]
@@ -136,4 +157,5 @@ def write_all(results: Sequence[Result], folder: Path) -> None:
     write_atomically(folder / "grades.csv", table(results))
     write_atomically(folder / "overview.html", overview(results))
     for result in results:
-        write_atomically(folder / "feedback" / f"{result.student}.html", feedback(result))
+        path = folder / "feedback" / f"{file_name(result.student)}.html"
+        write_atomically(path, feedback(result))

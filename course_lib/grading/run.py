@@ -1,12 +1,13 @@
 """Grading one submission: its cells run in a sandbox, and its functions are asked there."""
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 
 from course_lib.grading import notebook
-from course_lib.grading.notebook import Cell
+from course_lib.grading.causes import LOOK, Causes, missing
+from course_lib.grading.notebook import Cell, Submission
 from course_lib.grading.probes import Assignment, Exercise, Probe
 from course_lib.grading.replies import validate
 from course_lib.grading.results import Mark
@@ -22,13 +23,12 @@ class Run:
     """The state of grading one submission: which cells still run, and what was earned."""
 
     def __init__(
-        self, assignment: Assignment, cells: list[Cell], start: Start, limits: Limits, salt: str
+        self, assignment: Assignment, work: Submission, start: Start, limits: Limits, salt: str
     ) -> None:
         self.assignment, self.start, self.limits, self.salt = assignment, start, limits, salt
-        self.cells = list(cells)
+        self.cells = list(work.cells)
+        self.causes = Causes(work, assignment.notebook.read_text("utf-8"))
         self.marks = [Mark(e.id, e.title, e.points) for e in assignment.exercises]
-        self.findings: list[str] = []
-        self.errors: dict[str, str] = {}
         self.deadline = time.monotonic() + limits.total * limits.patience
         self.left = limits.total  # seconds of processor time
         self.at: Cell | Mark | None = None  # what is running
@@ -60,7 +60,12 @@ class Run:
         states = {mark.state for mark in self.marks}
         if states == {"graded"}:
             return "graded"
-        return "partly graded" if "graded" in states else last.status
+        return "partly graded" if states & {"graded", "needs a look"} else last.status
+
+    @property
+    def findings(self) -> list[str]:
+        """What is wrong with cells, beside what is told of an exercise."""
+        return self.causes.findings()
 
     def answer(self, session: Session) -> None:
         """Run the cells, and grade the exercises that are not graded yet.
@@ -74,21 +79,45 @@ class Run:
         for cell in list(self.cells):
             self.at = cell
             asks = cell.ours and cell.grade_id == notebook.QUESTIONS
-            header = {"op": "cell", "source": cell.source, "ours": cell.ours, "asks": asks}
+            header = {"op": "cell", "source": cell.source, "name": cell.grade_id}
+            header |= {"ours": cell.ours, "asks": asks}
             seconds = self.limits.start if cell.ours else self.limits.cell
             reply = session.request(header, {}, seconds)
-            name = cell.grade_id
-            if not reply.ok and name and name not in self.errors:
-                self.errors[name] = f"The cell {name} stops with {reply.error}: {reply.message}"
+            self.causes.stopped.pop(cell, None)
+            if not reply.ok:
+                self.causes.stop(cell, reply)
 
     def _exercises(self, session: Session) -> None:
         for mark, exercise in zip(self.marks, self.assignment.exercises):
             if mark.state == "not reached":
                 self.at = mark
                 generator = self.assignment.generator(exercise, self.salt)
-                answer_probes(session, exercise, mark, generator, self.limits)
-                if mark.findings and exercise.id in self.errors:
-                    mark.findings.insert(0, self.errors[exercise.id])
+                answer_probes(session, exercise, mark, generator, self.limits, self.causes.answers)
+                if mark.findings:
+                    self._explain(mark)
+
+    def _explain(self, mark: Mark) -> None:
+        """Put beside an exercise which cells it may have lost by; a person must look where the
+        only reason is that the sandbox lacks something."""
+        told, wrong, excused = [], {}, False
+        for record in mark.evidence:
+            if record["finding"] is None:
+                continue
+            stops = self.causes.behind(mark.id, record["errors"])
+            for stop in stops:
+                told.append(stop.told)
+                stop.lost += [mark.title] if mark.title not in stop.lost else []
+            for name in filter(None, map(missing, record["errors"])):
+                told += self.causes.about(name)
+            unknown = any(missing(e) or ": Undefined:" in e for e in record["errors"])
+            if record["lacks"] or (unknown and any(stop.lacks for stop in stops)):
+                excused = True
+            else:
+                wrong[record["finding"]] = record["costs"]
+        mark.findings[:0] = dict.fromkeys(told)
+        if excused and sum(wrong.values()) < 1:
+            mark.state, mark.score = "needs a look", 0.0
+            mark.findings.append(LOOK)
 
     def _without(self, end: Ended) -> None:
         """Leave out what ended the sandbox: a cell, or an exercise."""
@@ -97,10 +126,10 @@ class Run:
             return
         self.cells.remove(self.at)
         name = self.at.grade_id
-        what = f"The cell {name}" if name else "A cell of your own"
-        self.findings.append(f"{what} was left out: {end.reason}.")
+        stop = self.causes.leave_out(self.at, end.reason)
         for mark in self.marks:
             if mark.id == name and mark.state == "not reached":
+                stop.lost.append(mark.title)
                 _stop(mark, end)
 
 
@@ -116,32 +145,43 @@ def answer_probes(
     mark: Mark,
     generator: np.random.Generator,
     limits: Limits,
+    answers: Sequence[str] = (),
 ) -> None:
     """Put an exercise's probes to the student's functions, and set the mark.
 
-    Raises  Ended if the sandbox does not survive it
+    answers  names that the master's answers define
+    Raises   Ended if the sandbox does not survive it
     """
+    about = {"cell": exercise.id, "answers": list(answers)}
     found: dict[str, float] = {}  # what each finding costs, in their order
     for probe in exercise.probes(generator):
-        began = time.monotonic()
-        seed, evidence = int(generator.integers(2**31)), {"functions": [], "errors": []}
-        finding = put(session, probe, seed, limits.call, evidence)
+        began, seed = time.monotonic(), int(generator.integers(2**31))
+        evidence = {"functions": [], "errors": [], "lacks": []}
+        finding, costs = put(session, probe, seed, limits.call, evidence, about), 0.0
         if finding:
             costs = getattr(finding, "costs", 1.0)
             finding = str(finding)  # a Partial would not survive being sent to another process
             found[finding] = costs
-        evidence |= {"finding": finding, "seconds": round(time.monotonic() - began, 3)}
+        evidence |= {"finding": finding, "costs": costs}
+        evidence["seconds"] = round(time.monotonic() - began, 3)
         mark.evidence.append(evidence)
     mark.findings, mark.state = list(found), "graded"
     mark.score = round(mark.points * max(0.0, 1.0 - sum(found.values())), 2)
 
 
 def put(
-    session: Session, probe: Probe, seed: int, seconds: float, evidence: dict[str, list]
+    session: Session,
+    probe: Probe,
+    seed: int,
+    seconds: float,
+    evidence: dict[str, list],
+    about: dict,
 ) -> str | None:
     """Put one probe; return the finding, or None if all is right.
 
-    evidence  gets the names of the functions that were called, and the errors that were raised
+    evidence  gets the names of the functions that were called, the errors that were raised, and
+              what was asked for that the sandbox lacks
+    about     tells the harness which names a question is to find
     """
     calls = probe.calls if isinstance(probe.calls, Generator) else (call for call in probe.calls)
     outputs, seen, back = [], {}, None
@@ -151,12 +191,15 @@ def put(
                 call = calls.send(back)
             except StopIteration:
                 break
-            reply = session.request(*call.request(seed + len(outputs)), seconds)
+            header, arrays = call.request(seed + len(outputs))
+            reply = session.request({**header, **about}, arrays, seconds)
             if call.function not in evidence["functions"]:
                 evidence["functions"].append(call.function)
             if not reply.ok:
                 evidence["errors"].append(f"{call.function}: {reply.error}: {reply.message}")
             checked = validate(reply, call)
+            if reply.lacks and not reply.ok:
+                evidence["lacks"].append(str(checked))
             if isinstance(checked, str) and call.optional:
                 checked = [None] * len(call.shapes), {}
             if isinstance(checked, str):
@@ -164,7 +207,8 @@ def put(
             back, seen = checked[0], checked[1] or seen
             outputs += back
         try:
-            return probe.judge(outputs, seen)
+            finding = probe.judge(outputs, seen)
+            return evidence["lacks"][0] if finding and evidence["lacks"] else finding
         except Exception as error:  # what came back may be stranger than a judge foresaw
             evidence["errors"].append(f"the judge: {error!r:.200}")
             return f"{call.function}() returns something that cannot be judged."

@@ -2,11 +2,12 @@
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +20,15 @@ from course_lib.grading.usage import Use, usage
 LINE = 64 * 1024
 """Bytes that the first line of a reply may have."""
 WATCH = 0.2  # seconds between two looks at memory and processes
+NOTE = re.compile(r"changes \d|single|detached")
 DTYPES = (np.float64, np.int64, np.bool_)
+LACKS = {
+    "package": "a package that is not installed here",
+    "gpu": "a GPU, and there is none here",
+    "network": "a network, and there is none here",
+    "terminal": "somebody who types, and nobody is here",
+}
+"""What a student's code may ask for that is no fault, as a sandbox names it and as it is told."""
 
 
 class Ended(Exception):
@@ -37,12 +46,18 @@ class Reply:
     ok       whether the cell or the call ended without an error
     error    name of the error, at most 80 characters
     message  its text, at most 500 characters
+    lacks    what the error asks for that the sandbox has not, one of LACKS, or nothing
+    notes    what was seen of the call: "changes 0" (or another of its arguments), "single" (the
+             network was told one time or label for a whole batch), "detached" (the result comes
+             without a graph)
     arrays   float64, int64 or bool
     """
 
     ok: bool
     error: str = ""
     message: str = ""
+    lacks: str = ""
+    notes: Sequence[str] = ()
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
@@ -142,11 +157,16 @@ class Session:
         try:
             header = json.loads(line)
             size, ok = header["size"], header["ok"]
-            texts = {key: header.get(key, "") for key in ("error", "message")}
+            texts = {key: header.get(key, "") for key in ("error", "message", "lacks")}
             if not (type(size) is int and size >= 0 and type(ok) is bool):
                 raise ValueError("wrong types")
             if not all(isinstance(t, str) and len(t) <= 500 for t in texts.values()):
                 raise ValueError("wrong texts")
+            if texts["lacks"] not in ("", *LACKS):
+                raise ValueError("wrong reason")
+            notes = header.get("notes", [])
+            if not (isinstance(notes, list) and all(NOTE.fullmatch(note) for note in notes)):
+                raise ValueError("wrong notes")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise Ended("crashed", "it sent something that is no reply") from None
         if size > self.limits.output:
@@ -161,7 +181,7 @@ class Session:
             raise Ended("crashed", "it sent arrays that cannot be read") from None
         if any(array.dtype.type not in DTYPES for array in arrays.values()):
             raise Ended("crashed", "it sent arrays that cannot be read")
-        return Reply(ok, **texts, arrays=arrays)
+        return Reply(ok, **texts, notes=notes, arrays=arrays)
 
     def _read(self, until: float) -> None:
         pipe = self.process.stdout.fileno()

@@ -17,12 +17,12 @@ def normal(rng: np.random.Generator, *shape: int) -> Array:
     return single(rng.standard_normal(shape))
 
 
-def network(rng: np.random.Generator, T: int, labels: int = 3) -> Network:
+def network(rng: np.random.Generator, T: int, labels: int = 3, dimensions: int = 2) -> Network:
     """A network that heeds the point, the time and the label."""
     return Network(
-        single(0.4 * rng.standard_normal((2, 2))),
-        single(rng.standard_normal(2) / T),
-        single(rng.standard_normal((labels + 1, 2))),
+        single(0.4 * rng.standard_normal((dimensions, dimensions))),
+        single(rng.standard_normal(dimensions) / T),
+        single(rng.standard_normal((labels + 1, dimensions))),
     )
 
 

@@ -59,13 +59,15 @@ def above_floor(features: Tensor, y: Tensor, reference: Reference) -> Distance:
             f"the labels from judging.quota_labels({n})."
         )
     floor, spread = reference.floor("frechet", n), reference.spread("frechet", n)
-    place = torch.empty(n, dtype=torch.long)
-    place[y.argsort(stable=True)] = torch.arange(n)  # so that a group, too, has its share of each
+    # in an order of digits, so that each group, too, has its share of every digit
+    place = torch.empty(n, dtype=torch.long, device=y.device)
+    place[y.argsort(stable=True)] = torch.arange(n, device=y.device)
     left = torch.tensor(
         [
             fidelity.frechet(reference.features, features[place % GROUPS != group])
             for group in range(GROUPS)
-        ]
+        ],
+        device="cpu",
     )
     draws = (GROUPS - 1) * left.var(correction=0)
     bar = float(draws + spread**2 / len(reference.floors["frechet"])) ** 0.5

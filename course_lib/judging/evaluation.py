@@ -125,7 +125,7 @@ def generate(
     size = BATCH if images else count
     for start in range(0, count, size):
         labels = None if y is None else y[start : start + size]
-        noise = torch.randn(min(size, count - start), *shape[1:], generator=generator)
+        noise = samplers.randn((min(size, count - start), *shape[1:]), generator)
         x = schedule.sigma[-1].float() * noise
         walk = sampler(guided, x, schedule, steps=steps, y=labels, generator=fresh)
         x0 = samplers.last(walk)

@@ -33,7 +33,8 @@ def frechet(real: Tensor, samples: Tensor) -> float:
     """
     from torchmetrics.image.fid import FrechetInceptionDistance  # two seconds to import
 
-    distance = FrechetInceptionDistance(feature=Seen(real.shape[1])).set_dtype(torch.float64)
+    with real.device:  # or its sums would be wherever torch's default says
+        distance = FrechetInceptionDistance(feature=Seen(real.shape[1])).set_dtype(torch.float64)
     distance.update(real, real=True)
     distance.update(samples, real=False)
     return distance.compute().item()

@@ -115,7 +115,7 @@ JUDGES = {"first": first, "second": second}
 
 def shift(x: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
     """Move a batch of images (B, 1, H, W) by up to ``pixels``, filling in with −1."""
-    dy, dx = torch.randint(0, 2 * pixels + 1, (2,), generator=generator).tolist()
+    dy, dx = torch.randint(0, 2 * pixels + 1, (2,), generator=generator, device="cpu").tolist()
     padded = F.pad(x, (pixels,) * 4, value=-1.0)
     return padded[..., dy : dy + x.shape[-2], dx : dx + x.shape[-1]]
 
@@ -141,7 +141,7 @@ def train_judge(
     total = total_steps(len(x), epochs)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=total)
     for _ in range(epochs):
-        shuffled = torch.randperm(len(x), generator=generator)
+        shuffled = torch.randperm(len(x), generator=generator, device=generator.device)
         for index in shuffled[: len(x) // BATCH * BATCH].split(BATCH):
             images = shift(x[index], 2, generator)
             loss = F.cross_entropy(judge(images), y[index], label_smoothing=0.05)
@@ -155,8 +155,9 @@ def train_judge(
 
 @torch.no_grad()
 def in_batches(function: nn.Module, x: Tensor, size: int = 500) -> Tensor:
-    """Apply a network to x in batches, without gradients."""
-    return torch.cat([function(batch) for batch in x.split(size)])
+    """Apply a network to x in batches, without gradients, where and as its weights are."""
+    weight = next(function.parameters(), x)
+    return torch.cat([function(batch.to(weight)) for batch in x.split(size)])
 
 
 def accuracy(judge: Judge, x: Tensor, y: Tensor) -> float:
@@ -170,7 +171,8 @@ def load_judge(name: str = "first") -> Judge:
     name    "first" or "second"
     Raises  KeyError for another name
     """
-    judge = JUDGES[name]()
+    with torch.device("cpu"):
+        judge = JUDGES[name]().float()
     judge.load_state_dict(safetensors.torch.load_file(FOLDER / f"{name}.safetensors"))
     return judge.eval().to(memory_format=torch.channels_last)
 

@@ -30,7 +30,7 @@ def sliced_distance(a: Tensor, b: Tensor, directions: int = 64) -> float:
             f"Compare two sets of equally many points in the plane, (N, 2), not "
             f"{tuple(a.shape)} and {tuple(b.shape)}: cut the larger one."
         )
-    angle = torch.arange(directions) * math.pi / directions
+    angle = torch.arange(directions, device=a.device) * math.pi / directions
     lines = torch.stack([angle.cos(), angle.sin()]).to(a)  # (2, directions)
     moved = (a @ lines).sort(dim=0).values - (b @ lines).sort(dim=0).values
     return moved.abs().mean().item()
@@ -95,5 +95,5 @@ def error_by_time(
         off_x0, off_eps = estimate.x0 - x0, estimate.eps - eps
         off_v = alpha * off_eps - sigma * off_x0
         rows.append([off.square().mean() for off in (off_eps, off_x0, off_v)])
-    eps_error, x0_error, v_error = torch.tensor(rows).T
-    return ErrorByTime(torch.tensor(times), eps_error, x0_error, v_error)
+    eps_error, x0_error, v_error = torch.tensor(rows, device="cpu").T
+    return ErrorByTime(torch.tensor(times, device="cpu"), eps_error, x0_error, v_error)

@@ -36,8 +36,8 @@ def quotas(n: int) -> list[int]:
 
 def quota_labels(n: int) -> Tensor:
     """Return n labels under quotas, in an order that is random and always the same: (n,)."""
-    y = torch.repeat_interleave(torch.arange(10), torch.tensor(quotas(n)))
-    return y[torch.randperm(n, generator=torch.Generator().manual_seed(0))]
+    y = torch.arange(10, device="cpu").repeat_interleave(torch.tensor(quotas(n), device="cpu"))
+    return y[torch.randperm(n, generator=torch.Generator().manual_seed(0), device="cpu")]
 
 
 def under_quotas(y: Tensor, n: int) -> Tensor:
@@ -135,7 +135,7 @@ def build_reference(
     Yields  the tensors measured so far, MEASUREMENTS times
     """
     generator = torch.Generator().manual_seed(0)
-    order = torch.randperm(len(test[0]), generator=generator)
+    order = torch.randperm(len(test[0]), generator=generator, device="cpu")
     images, labels = train[0][SEEN:], train[1][SEEN:]
     unseen = in_batches(judge.features, images)
     right = (in_batches(judge.classify, unseen).argmax(1) == labels).double()
@@ -143,11 +143,12 @@ def build_reference(
     # the floors are measured against what is saved, rounded to half precision
     limit = fidelity.nearest(unseen, features.float())[0].quantile(0.99)
     tensors = {"features": features, "labels": test[1][order].to(torch.uint8), "limit": limit}
-    tensors |= {f"floors.{name}": torch.zeros(DRAWS, len(SIZES)) for name in MEASURES}
+    empty = torch.zeros(DRAWS, len(SIZES), device="cpu", dtype=torch.float32)
+    tensors |= {f"floors.{name}": empty.clone() for name in MEASURES}
     real = Reference(features.float(), test[1][order], limit.item(), {})
     for k in range(MEASUREMENTS):
         row, column = divmod(k, len(SIZES))
-        shuffled = torch.randperm(len(images), generator=generator)
+        shuffled = torch.randperm(len(images), generator=generator, device="cpu")
         index = shuffled[under_quotas(labels[shuffled], SIZES[column])]
         values = real.measure(unseen[index], labels[index])
         values["accuracy"] = right[index].mean().item()

@@ -9,15 +9,17 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from course_lib import say
 from course_lib.judging.distances import Difference, agreed, compare
 from course_lib.judging.judge import JUDGES, in_batches, load_judge
 from course_lib.judging.reference import SIZES, load_reference, quota_labels
+from course_lib.samplers import randn
 
 
 def seeded_noise(seeds: Iterable[int], n: int) -> Tensor:
     """Return n starting noises from each seed, one seed after another: (seeds · n, 1, 28, 28)."""
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    return torch.cat([torch.randn(n, 1, 28, 28, generator=g) for g in generators])
+    return torch.cat([randn((n, 1, 28, 28), g) for g in generators])
 
 
 class Trials:
@@ -39,12 +41,12 @@ class Trials:
 
         samples  (S, n, 1, 28, 28), or (R, S, n, 1, 28, 28)
         """
-        sets, y = samples.flatten(0, -5), quota_labels(self.n)
+        sets, sets_by, y = samples.flatten(0, -5), samples.shape[:-4], quota_labels(self.n)
         self.scores[way] = {}
         for judge in JUDGES:
             found = [self._judge(judge, x, y) for x in sets]
             self.scores[way][judge] = {
-                name: torch.tensor([each[name] for each in found]).reshape(samples.shape[:-4])
+                name: torch.tensor([each[name] for each in found], device="cpu").reshape(sets_by)
                 for name in self.MEASURES
             }
 
@@ -85,7 +87,7 @@ class Trials:
         found = {j: compare(ours[j][measure], theirs[j][measure]) for j in JUDGES}
         parts = (f"{judge} {d.mean:+.2f} ± {d.error:.2f}" for judge, d in found.items())
         said = agreed(found)
-        print(f"{a} minus {b}, {measure}: {', '.join(parts)}: {said}")
+        say(f"{a} minus {b}, {measure}: {', '.join(parts)}: {said}")
         return said
 
     def curves(self, ways: Iterable[str]) -> dict[str, dict[str, list[tuple[float, float]]]]:

@@ -43,7 +43,7 @@ class Conditioning(nn.Module):
 
     def forward(self, t: Tensor, y: Tensor | None = None) -> Tensor:
         """Return (B, dim) from t (B,) and y (B,) whole numbers from −1 (no label), or None."""
-        vector = self.time(sinusoidal(t, self.dim))
+        vector = self.time(sinusoidal(t, self.dim).to(self.time[0].weight.dtype))
         if self.label is None:
             if y is not None:
                 raise ValueError("This network was built without labels: leave y out.")

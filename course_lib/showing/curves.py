@@ -52,9 +52,10 @@ def noise_curves(
     )
     for number, schedule in enumerate(schedules):
         look = LOOKS[number % len(LOOKS)]
-        u = torch.linspace(0, 1, schedule.T + 1)[1:]
+        u = torch.linspace(0, 1, schedule.T + 1, device="cpu")[1:]
         beta = schedule.beta[1:]
-        if not torch.allclose(schedule.alpha**2 + schedule.sigma**2, torch.ones(()).double()):
+        power = schedule.alpha**2 + schedule.sigma**2
+        if not torch.allclose(power, torch.ones_like(power)):
             beta = torch.full_like(beta, torch.nan)
         for name, curve in zip("abc", (beta, schedule.alpha_bar[1:], schedule.snr[1:].log())):
             axes[name].plot(u, curve, label=schedule.name, **look)

@@ -115,7 +115,7 @@ def tile(images: Tensor, columns: int) -> np.ndarray:
     """
     n, c, h, w = images.shape
     rows = -(-n // columns)
-    canvas = torch.full((rows * columns, c, h + 2, w + 2), 255, dtype=torch.uint8)
+    canvas = torch.full((rows * columns, c, h + 2, w + 2), 255, dtype=torch.uint8, device="cpu")
     pixels = ((images.detach().cpu().float().clamp(-1, 1) + 1) * 127.5).round().byte()
     canvas[:n, :, 1:-1, 1:-1] = pixels
     sheet = canvas.reshape(rows, columns, c, h + 2, w + 2).permute(0, 3, 1, 4, 2)

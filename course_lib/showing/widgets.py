@@ -12,6 +12,7 @@ import ipywidgets
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from course_lib import say
 from course_lib.samplers import Step
 
 
@@ -152,7 +153,7 @@ class Guess(ipywidgets.VBox):
             raise ValueError(f"'{measured}' is none of the options: {', '.join(self.options)}.")
         chosen = self._chosen.value
         if chosen is None:
-            print(f"Measured: {measured}. You made no guess; click one above next time.")
+            say(f"Measured: {measured}. You made no guess; click one above next time.")
         else:
             verdict = "as you guessed" if chosen == measured else f"your guess was: {chosen}"
-            print(f"Measured: {measured} ({verdict}).")
+            say(f"Measured: {measured} ({verdict}).")

@@ -35,7 +35,8 @@ def write(path: str | Path, tensors: dict[str, Tensor], about: dict) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:
-        flat = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
+        # copies, since tensors in a file must not share their memory, as tied weights do
+        flat = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
         save_file(flat, name, {"course": json.dumps(about)})
         os.chmod(name, 0o644)
         os.replace(name, path)
@@ -64,12 +65,16 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict]:
 def save(path: str | Path, trainer: Trainer, **about: str | float | int) -> None:
     """Save a training run: enough to sample from it, and to go on as if it had never stopped.
 
+    The weights of a network in torch.compile or DataParallel are saved as those of a plain one.
+
     path    file to write, by custom ending in .safetensors
     about   anything JSON can hold that should stand beside the weights, such as ``recipe="mnist"``
     """
     optimizer = trainer.optimizer.state_dict()
-    tensors = {f"model.{k}": v for k, v in trainer.model.state_dict().items()}
-    tensors |= {f"ema.{k}": v for k, v in trainer.ema.state_dict().items()}
+    tensors = {f"model.{name}": weights for name, (_, weights) in _named(trainer.model).items()}
+    average = _named(trainer.ema.module)
+    tensors |= {f"ema.module.{name}": weights for name, (_, weights) in average.items()}
+    tensors["ema.n_averaged"] = trainer.ema.n_averaged
     tensors |= {
         f"optimizer.{index}.{key}": value
         for index, state in optimizer["state"].items()
@@ -114,7 +119,8 @@ def resume(path: str | Path, trainer: Trainer) -> None:
                 f"{path} was trained with another schedule, {about['schedule']}."
             )
     _load(trainer.model, _part(tensors, "model."), path)
-    _load(trainer.ema, _part(tensors, "ema."), path)
+    _load(trainer.ema.module, _part(tensors, "ema.module."), path)
+    trainer.ema.n_averaged.copy_(tensors["ema.n_averaged"])
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in _part(tensors, "optimizer.").items():
         index, name = key.split(".", 1)
@@ -157,6 +163,23 @@ def about(name: str | Path) -> dict:
     return read(find(name))[1]
 
 
+def recipe(name: str | Path) -> recipes.Recipe:
+    """Return the recipe that a checkpoint was trained by, given its path or a shipped name.
+
+    Raises   FileNotFoundError, or CheckpointError if the file names none
+    """
+    named = about(name).get("recipe")
+    if named is None:
+        raise CheckpointError(
+            f"{name} does not say which network it holds: use `load_denoiser(path, model)` in "
+            "Python, or save it by `save(path, trainer, recipe=…)` with the one that builds the "
+            f"network: {', '.join(recipes.RECIPES)}."
+        )
+    if named not in recipes.RECIPES:
+        raise CheckpointError(f"{name} holds no diffusion model: train one with `course train`.")
+    return recipes.RECIPES[named]
+
+
 def load(name: str | Path, *, average: bool = True) -> Denoiser:
     """Return a model that `course train` has written, or one that comes with the course.
 
@@ -164,10 +187,7 @@ def load(name: str | Path, *, average: bool = True) -> Denoiser:
     average  the moving average of the weights, or those of the last step
     Raises   FileNotFoundError, or CheckpointError if the file holds no diffusion model
     """
-    recipe = recipes.RECIPES.get(about(name).get("recipe"))
-    if recipe is None:
-        raise CheckpointError(f"{name} holds no diffusion model: train one with `course train`.")
-    return load_denoiser(name, recipe.model(), average=average)
+    return load_denoiser(name, recipe(name).network(), average=average)
 
 
 def load_denoiser(
@@ -200,10 +220,29 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
+def _named(module: nn.Module) -> dict[str, tuple[str, Tensor]]:
+    """Return a network's weights by the names that they have in a plain one, each with its own.
+
+    DataParallel names all weights "module.…", and torch.compile what it compiled "_orig_mod.…".
+    """
+    prefix = ""
+    while True:
+        if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            prefix, module = f"{prefix}module.", module.module
+        elif hasattr(module, "_orig_mod"):
+            prefix, module = f"{prefix}_orig_mod.", module._orig_mod
+        else:
+            break
+    state = module.state_dict().items()
+    return {key.replace("_orig_mod.", ""): (prefix + key, value) for key, value in state}
+
+
 def _load(module: nn.Module, weights: dict[str, Tensor], path: str | Path) -> None:
-    """Load weights that must fit exactly."""
+    """Load weights that must fit exactly, whatever wraps the module."""
+    own = {name: key for name, (key, _) in _named(module).items()}
+    weights = {name.replace("_orig_mod.", ""): value for name, value in weights.items()}
     try:
-        module.load_state_dict(weights)
+        module.load_state_dict({own.get(name, name): value for name, value in weights.items()})
     except RuntimeError as error:
         raise CheckpointError(
             f"The weights in {path} do not fit this model: build it with the sizes that it was "

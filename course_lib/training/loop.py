@@ -39,7 +39,8 @@ def ema(model: nn.Module, decay: float) -> AveragedModel:
         for average, weights in zip(averages, current, strict=True):
             average.lerp_(weights, new)
 
-    return AveragedModel(model, multi_avg_fn=update)
+    with torch.device("cpu"):  # for its count of updates, which is read in every one
+        return AveragedModel(model, multi_avg_fn=update)
 
 
 class Run:

@@ -16,7 +16,9 @@ def stratified_times(batch: int, T: int, generator: torch.Generator | None = Non
     makes the loss less noisy at no cost.
     See  Kingma et al. 2021 (arXiv:2107.00630), Appendix I.1
     """
-    u = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
+    device = "cpu" if generator is None else generator.device
+    chance = torch.rand(batch, generator=generator, device=device, dtype=torch.float32)
+    u = (torch.arange(batch, device=device) + chance) / batch
     return (u * T).long().clamp(max=T - 1) + 1
 
 
@@ -25,8 +27,9 @@ def drop_labels(y: Tensor, share: float, generator: torch.Generator | None = Non
 
     See  Ho & Salimans 2022 (arXiv:2207.12598), Algorithm 1
     """
-    dropped = torch.rand(y.shape, generator=generator) < share
-    return y.masked_fill(dropped, NO_LABEL)
+    device = "cpu" if generator is None else generator.device
+    chance = torch.rand(y.shape, generator=generator, device=device, dtype=torch.float32)
+    return y.masked_fill((chance < share).to(y.device), NO_LABEL)
 
 
 def diffusion_loss(
@@ -45,5 +48,5 @@ def diffusion_loss(
     alpha, sigma = schedule.at(t, x0)
     x_t = alpha * x0 + sigma * eps
     target = prediction.target(x0, eps, alpha, sigma)
-    output = model(x_t, t, y).float()  # mixed precision ends here: errors are small numbers
+    output = model(x_t, t, y).to(target)  # mixed precision ends here: errors are small numbers
     return F.mse_loss(output, target, reduction="none").flatten(1).mean(1)

@@ -40,6 +40,11 @@ class Recipe:
     num_classes: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)
 
+    def network(self) -> nn.Module:
+        """Return a fresh network, float32 on the CPU whatever torch's defaults are."""
+        with torch.device("cpu"):
+            return self.model().float()
+
     def trainer(
         self, *, steps: int | None = None, minutes: float | None = None, seed: int = 0
     ) -> Trainer:
@@ -52,7 +57,7 @@ class Recipe:
             minutes = self.minutes
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = self.model()
+            model = self.network()
         return Trainer(
             model,
             self.schedule(),

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from course_lib.samplers import randn
 from course_lib.training.loop import Run, ema
 
 CLASSES = 10
@@ -141,10 +142,10 @@ class Rival(Run):
         seed: int = 0,
     ) -> None:
         self.x, self.y, self.batch_size = x, y, batch_size
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), torch.device("cpu"):
             torch.manual_seed(seed)
-            self.decoder = Decoder(latent).to(memory_format=torch.channels_last)
-            self.teacher = self._teacher(latent).to(memory_format=torch.channels_last)
+            self.decoder = Decoder(latent).float().to(memory_format=torch.channels_last)
+            self.teacher = self._teacher(latent).float().to(memory_format=torch.channels_last)
         self.ema = ema(self.decoder, 0.999)
         self.draws, self.teaches = (
             torch.optim.Adam(network.parameters(), lr, betas)
@@ -153,7 +154,8 @@ class Rival(Run):
         super().__init__([self.draws, self.teaches], steps=steps, minutes=minutes, seed=seed)
 
     def _step(self) -> tuple[float, float]:
-        index = torch.randint(len(self.x), (self.batch_size,), generator=self.generator)
+        size, g = (self.batch_size,), self.generator
+        index = torch.randint(len(self.x), size, generator=g, device=g.device)
         loss, norm = self._learn(self.x[index], self.y[index])
         if math.isnan(loss):
             raise self._diverged("The loss is not a number")
@@ -170,13 +172,13 @@ class Rival(Run):
 
     def _noise(self, count: int) -> Tensor:
         """Draw a latent vector for each of ``count`` images."""
-        return torch.randn(count, self.decoder.latent, generator=self.generator)
+        return randn((count, self.decoder.latent), self.generator)
 
     @torch.no_grad()
     def sample(self, y: Tensor, *, seed: int = 0) -> Tensor:
         """Draw images (N, 1, 28, 28) for labels y (N,), with the average of the weights."""
         decoder, generator = self.ema.module.eval(), torch.Generator().manual_seed(seed)
-        z = torch.randn(len(y), decoder.latent, generator=generator)
+        z = randn((len(y), decoder.latent), generator)
         return torch.cat([decoder(*part) for part in zip(z.split(BATCH), y.split(BATCH))])
 
 

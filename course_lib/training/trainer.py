@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.predictions import Denoiser, Prediction
+from course_lib.samplers import randn_like
 from course_lib.schedules import Schedule
 from course_lib.training.loop import Run, ema
 from course_lib.training.objective import diffusion_loss, drop_labels, stratified_times
@@ -96,13 +97,14 @@ class Trainer(Run):
     def _step(self) -> tuple[float, float]:
         self.model.train()  # a denoiser asked for between two steps has switched it to eval
         g = self.generator
-        index = torch.randint(len(self.x0), (self.batch_size,), generator=g)
+        index = torch.randint(len(self.x0), (self.batch_size,), generator=g, device=g.device)
         x0 = self.x0[index]
         t = stratified_times(len(x0), self.schedule.T, g)
-        eps = torch.randn(x0.shape, generator=g)
+        eps = randn_like(x0, g)
         y = None if self.y is None else drop_labels(self.y[index], self.drop_label, g)
-        x0, t, eps = (a.to(self.device) for a in (x0, t, eps))
-        y = None if y is None else y.to(self.device)
+        weight = next(self.model.parameters())  # whose precision the data take on
+        x0, eps = x0.to(weight), eps.to(weight)
+        t, y = t.to(self.device), None if y is None else y.to(self.device)
 
         mixed = self.precision != torch.float32
         with torch.autocast(self.device.type, self.precision, enabled=mixed):

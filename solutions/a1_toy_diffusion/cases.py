@@ -380,6 +380,126 @@ MUTANTS = [
         "model(x, t, y)",
         says="w = 1",
     ),
+    # what nobody had asked about: other inputs, a second call, what is left of the arguments
+    Mutant(
+        "changes the data in place",
+        "ex2_forward",
+        "return share.sqrt() * x0 + (1 - share).sqrt() * eps",
+        "return x0.mul_(share.sqrt()).add_((1 - share).sqrt() * eps)",
+        says="argument number 1 in place",
+    ),
+    Mutant(
+        "changes the noise in place",
+        "ex2_forward",
+        "return share.sqrt() * x0 + (1 - share).sqrt() * eps",
+        "eps *= (1 - share).sqrt(); return share.sqrt() * x0 + eps",
+        says="argument number 3 in place",
+    ),
+    Mutant(
+        "table without t = 0",
+        "ex2_forward",
+        "alpha_bar[t]",
+        "alpha_bar[1:][t - 1]",
+        says="x_t is not",
+    ),
+    Mutant(
+        "times as floats",
+        "ex4_draw",
+        "(len(x0),), generator=generator)",
+        "(len(x0),), generator=generator).float()",
+        says="whole numbers",
+    ),
+    Mutant(
+        "seeds itself from the generator",
+        "ex4_draw",
+        "    t = torch.randint",
+        "    generator.manual_seed(generator.initial_seed())\n    t = torch.randint",
+        says="see one noise",
+    ),
+    Mutant(
+        "seeds everything from the generator",
+        "ex4_draw",
+        "    t = torch.randint",
+        "    generator = torch.manual_seed(generator.initial_seed())\n    t = torch.randint",
+        says="see one noise",
+    ),
+    Mutant(
+        "times in a row",
+        "ex4_draw",
+        "    eps = torch.randn",
+        "    t = (t[0] + torch.arange(len(x0))) % T + 1\n    eps = torch.randn",
+        says="depend on each other",
+    ),
+    Mutant(
+        "loss under no_grad",
+        "ex5_loss",
+        "def loss",
+        "@torch.no_grad()\ndef loss",
+        says="nothing can be learned",
+    ),
+    Mutant(
+        "loss as a float",
+        "ex5_loss",
+        ".mean()",
+        ".mean().item()",
+        says="nothing can be learned",
+    ),
+    Mutant(
+        "twice the samples for the entries",
+        "ex5_loss",
+        ".mean()",
+        ".sum() / (2 * len(x0))",
+        says="not the mean of",
+    ),
+    Mutant(
+        "tables of its own",
+        "ex6_reverse",
+        "    pull = beta[t]",
+        "    beta, alpha_bar = schedule_tables(len(beta) - 1)\n    pull = beta[t]",
+        says="two tables are not used",
+    ),
+    Mutant(
+        "changes x_t in place",
+        "ex6_reverse",
+        "    mean = (x_t - pull * eps)",
+        "    x_t -= pull * eps\n    mean = x_t",
+        says="argument number 1 in place",
+    ),
+    Mutant(
+        "one time for the batch",
+        "ex7_sampler",
+        "torch.full((len(x),), t)",
+        "t",
+        says="one time or one label",
+    ),
+    Mutant(
+        "a tensor of one time",
+        "ex7_sampler",
+        "torch.full((len(x),), t)",
+        "torch.tensor([t])",
+        says="one time or one label",
+    ),
+    Mutant(
+        "other noise in sample_class",
+        "ex8_guidance",
+        "step, x, noise)",
+        "step, x, torch.randn_like(noise))",
+        says="does not walk back",
+    ),
+    Mutant(
+        "too little noise in sample_class",
+        "ex8_guidance",
+        "step, x, noise)",
+        "step, x, noise[1:])",
+        says="sample_class",
+    ),
+    Mutant(
+        "no guidance for w = 0",
+        "ex8_guidance",
+        "    without = model(x_t, t, None)",
+        "    if w == 0: return model(x_t, t, y)\n    without = model(x_t, t, None)",
+        says="ours − 1",
+    ),
 ]
 
 ALTERNATES = [
@@ -511,13 +631,78 @@ def loss(model, x0, t, eps, alpha_bar):
 """,
     ),
     Alternate(
-        "loss as a float, without add_noise",
+        "loss without add_noise, in float64",
         "ex5_loss",
         """
 def loss(model, x0, t, eps, alpha_bar):
     a = alpha_bar[t][:, None]
     difference = eps - model(a ** 0.5 * x0 + (1 - a) ** 0.5 * eps, t)
-    return float((difference ** 2).sum() / difference.numel())
+    return (difference.double() ** 2).sum() / difference.numel()
+""",
+    ),
+    Alternate(
+        "a sampler that takes labels, too",
+        "ex7_sampler",
+        """
+def sample(model, step, x, noise, y=None):
+    for t in range(len(noise) - 1, 0, -1):
+        times = torch.full((len(x),), t)
+        x = step(x, model(x, times) if y is None else model(x, times, y), t, noise[t])
+    return x
+""",
+    ),
+    Alternate(
+        "a sampler that works in place",
+        "ex7_sampler",
+        """
+def sample(model, step, x, noise):
+    for t in range(len(noise) - 1, 0, -1):
+        x[:] = step(x, model(x, torch.full((len(x),), t)), t, noise[t])
+    return x
+""",
+    ),
+    Alternate(
+        "a step that asks for the guided guess itself",
+        "ex8_guidance",
+        """
+def guided_eps(model, x_t, t, y, w):
+    return w * model(x_t, t, y) + (1 - w) * model(x_t, t, None)
+
+def sample_class(model, step, x, noise, y, w):
+    def guided_step(x, eps, t, z):
+        return step(x, guided_eps(model, x, torch.full((len(x),), t), y, w), t, z)
+    return sample(model, guided_step, x, noise)
+""",
+    ),
+    Alternate(
+        "a sampler of its own with more arguments",
+        "ex8_guidance",
+        """
+def guided_eps(model, x_t, t, y, w):
+    return w * model(x_t, t, y) + (1 - w) * model(x_t, t, None)
+
+def sample(model, step, x, noise, y=None, w=None):
+    for t in range(len(noise) - 1, 0, -1):
+        times = torch.full((len(x),), t)
+        eps = model(x, times) if y is None else guided_eps(model, x, times, y, w)
+        x = step(x, eps, t, noise[t])
+    return x
+
+def sample_class(model, step, x, noise, y, w):
+    return sample(model, step, x, noise, y, w)
+""",
+    ),
+    Alternate(
+        "no sum without guidance",
+        "ex8_guidance",
+        """
+def guided_eps(model, x_t, t, y, w):
+    if w == 1:
+        return model(x_t, t, y)
+    return w * model(x_t, t, y) + (1 - w) * model(x_t, t)
+
+def sample_class(model, step, x, noise, y, w):
+    return sample(lambda x, t: guided_eps(model, x, t, y, w), step, x, noise)
 """,
     ),
     Alternate(

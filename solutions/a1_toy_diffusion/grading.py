@@ -74,7 +74,7 @@ def jump(rng: Generator):
     for shape in ((7, 2), (2, 2), (3, 1, 4, 4), (4, 4, 4)):
         alpha_bar = single(linear(100)[1])
         x0, eps = normal(rng, *shape), normal(rng, *shape)
-        t = np.r_[rng.integers(1, 100, shape[0] - 1), 100]
+        t = np.r_[100, rng.integers(1, 100, shape[0] - 2), 0]
         a = alpha_bar[t].reshape(-1, *[1] * (len(shape) - 1))
         before = alpha_bar[t - 1].reshape(a.shape)
         row = alpha_bar[t]
@@ -178,16 +178,22 @@ def embedding(rng: Generator):
 
 
 def draws(rng: Generator):
-    """Many draws are tested for their distribution, and for obeying the generator."""
+    """Many draws are tested for their distribution, and for obeying the generator.
+
+    Told apart are: times as whole numbers, from 1 to T, uniform, one for each sample and not tied
+    to its neighbours'; Gaussian noise; and a generator that is used as it stands, so that what was
+    drawn from it before matters and the global one does not.
+    """
     T, shape = int(rng.integers(5, 12)), (1000 * 12, 2)
     x0 = normal(rng, *shape)
     one, two = (int(seed) for seed in rng.integers(1, 2**31, 2))
     calls = [
-        Call("training_draw", [x0, T, Seed(seed)], [shape[:1], shape]) for seed in (one, one, two)
+        Call("training_draw", [x0, T, seed], [shape[:1], shape], whole=[0])
+        for seed in (Seed(one), Seed(one), Seed(two), Seed(one, drawn=7))
     ]
 
     def judge(outputs, seen):
-        t, eps, again_t, again_eps, other_t, other_eps = outputs
+        t, eps, again_t, again_eps, other_t, other_eps, next_t, next_eps = outputs
         finding = judge_times(t, T) or judge_noise(eps)
         if finding:
             return finding
@@ -195,11 +201,17 @@ def draws(rng: Generator):
             return "The same generator does not give the same draw: pass it to every draw."
         if close(t, other_t) or close(eps, other_eps):
             return "Another generator gives the same draw: nothing may seed itself."
+        if close(t, next_t) or close(eps, next_eps):
+            return (
+                "Two draws from one generator are the same, so that every step of training would "
+                "see one noise: draw from the generator itself, and seed nothing anew."
+            )
         return None
 
     yield Probe(calls, judge)
     images = (40, 1, 3, 3)
-    call = Call("training_draw", [normal(rng, *images), 50, Seed(one)], [images[:1], images])
+    asked = [normal(rng, *images), 50, Seed(one)]
+    call = Call("training_draw", asked, [images[:1], images], whole=[0])
     yield Probe([call], lambda outputs, seen: judge_times(outputs[0], 50, few=True))
 
 
@@ -222,6 +234,11 @@ def judge_times(t: Array, T: int, few: bool = False) -> str | None:
         return "t = 1 is never drawn, though it is the last step of sampling."
     if np.abs(counts - len(t) / T).max() > 7 * (len(t) / T) ** 0.5:
         return "The times are not drawn uniformly."
+    neighbours = np.zeros((T, T))
+    np.add.at(neighbours, (t[:-1].astype(int) - 1, t[1:].astype(int) - 1), 1)
+    due = len(t) / T**2
+    if np.abs(neighbours - due).max() > 7 * due**0.5 + 7:
+        return "The times of a batch depend on each other: draw each one by itself."
     return None
 
 
@@ -246,10 +263,14 @@ def judge_noise(eps: Array) -> str | None:
 
 
 def losses(rng: Generator):
-    """A stand-in takes the place of add_noise, so that its faults are not counted twice."""
-    for T, B in ((100, 2), (60, 5)):
-        alpha_bar, model = single(linear(T)[1]), network(rng, T)
-        x0, eps = normal(rng, B, 2), normal(rng, B, 2)
+    """A stand-in takes the place of add_noise, so that its faults are not counted twice.
+
+    Points in two and in five dimensions tell a mean over all entries from one over samples; the
+    result must come with a graph, since training needs its gradient.
+    """
+    for T, B, D in ((100, 2, 2), (60, 5, 2), (80, 3, 5)):
+        alpha_bar, model = single(linear(T)[1]), network(rng, T, dimensions=D)
+        x0, eps = normal(rng, B, D), normal(rng, B, D)
         t = np.r_[rng.integers(1, T, B - 1), T]
         jump = Jump(single(rng.uniform(0.5, 2, T + 1)), single(rng.uniform(0.5, 2, T + 1)))
         args = [model, x0, t, eps, alpha_bar]
@@ -267,9 +288,10 @@ def losses(rng: Generator):
 
 def ask_loss(args: list, jump: Jump):
     """Ask with the stand-in, and without it if it does not fit: it returns no NumPy arrays."""
-    (value,) = yield Call("loss", args, [()], optional=True, instead={"add_noise": jump})
+    stand_in = {"add_noise": jump}
+    (value,) = yield Call("loss", args, [()], optional=True, instead=stand_in, learns=True)
     if value is None:
-        yield Call("loss", args, [()])
+        yield Call("loss", args, [()], learns=True)
 
 
 def judge_loss(x_t, model, x0, eps, t, alpha_bar):
@@ -317,10 +339,20 @@ def reverse(x_t, eps, t, z, beta, alpha_bar, *, variance="posterior"):
 
 
 def steps_back(rng: Generator):
-    """In the middle, at the far end, and at the last step, where no noise is added."""
-    T = 50
-    beta, alpha_bar = (single(table) for table in linear(T))
-    for t in (int(rng.integers(5, 45)), T, 2, 1):
+    """In the middle, at the far end, and at the last step, where no noise is added.
+
+    Another T and another schedule tell a step that reads its tables from one that makes its own.
+    """
+    other = np.r_[0, rng.uniform(0.02, 0.2, 40)]
+    for t, betas in (
+        (int(rng.integers(5, 45)), linear(50)[0]),
+        (50, linear(50)[0]),
+        (2, linear(50)[0]),
+        (1, linear(50)[0]),
+        (int(rng.integers(5, 35)), other),
+    ):
+        T = len(betas) - 1
+        beta, alpha_bar = single(betas), single(np.cumprod(1 - betas))
         x_t, eps, z = normal(rng, 6, 2), normal(rng, 6, 2), normal(rng, 6, 2)
         b, a, before = beta[t], alpha_bar[t], alpha_bar[t - 1]
         tilde = b * (1 - before) / (1 - a)
@@ -386,6 +418,14 @@ def steps_back(rng: Generator):
                 "This is a step of DDIM with the estimated noise; the text asks for DDPM's.",
                 before**0.5 * guess + (1 - before) ** 0.5 * eps,
             ),
+            *(
+                (
+                    "The two tables are not used: this is the step of the linear schedule.",
+                    reverse(x_t, eps, t, z, *linear(T), variance=variance),
+                )
+                for variance in ("posterior", "beta")
+                if betas is other
+            ),
         ]
         judge = matches(
             reverse(x_t, eps, t, z, beta, alpha_bar),
@@ -419,9 +459,10 @@ def walk(model, step, x, noise, times=None, draw=lambda t: t, told=lambda t: t):
 
 
 def samplers(rng: Generator):
-    """Two lengths; the network and the step are the grader's."""
+    """Three lengths, a batch of one among them; the network and the step are the grader's."""
     yield walk_probe(rng, 9, 5)
     yield walk_probe(rng, 14, 3)
+    yield walk_probe(rng, 40, 1)
 
 
 def walk_probe(rng: Generator, T: int, B: int) -> Probe:
@@ -453,7 +494,8 @@ def walk_probe(rng: Generator, T: int, B: int) -> Probe:
         wrongs=wrongs,
         otherwise="The sample is not what T steps from t = T to t = 1 lead to.",
     )
-    return Probe([Call("sample", [model, step, x, noise], [x.shape])], by_times(judge, T))
+    call = Call("sample", [model, step, x, noise], [x.shape], may_change=[2])
+    return Probe([call], by_times(judge, T))
 
 
 def by_times(judge, T: int):
@@ -486,7 +528,7 @@ def guide(model: Network, x: Array, t, y: Array, w: float) -> Array:
 
 def guided(rng: Generator):
     """The formula at several strengths, then a whole conditional sampler."""
-    for w in (2.5, 0.4):
+    for w in (2.5, 0.4, 0.0):
         T, B = 20, 5
         model, x = network(rng, T), normal(rng, B, 2)
         t, y = rng.integers(1, T + 1, B), np.r_[rng.integers(0, 3, B - 3), 0, 1, 2]
@@ -502,12 +544,19 @@ def guided(rng: Generator):
 def conditional(rng: Generator, T: int, w: float, y: Array) -> Probe:
     """A conditional walk, by the student's own steps or along the stand-in for ``sample``."""
     model, step, x, noise = stand_ins(rng, T, len(y))
-    along = Walk(single(np.r_[0, rng.uniform(-0.4, -0.2, T)] * (np.arange(T + 1) % 3 == 2)))
+    along = Walk((np.arange(T + 1) % 3 == 2).astype(float))
     arguments = [model, step, x, noise, y, w]
-    call = Call("sample_class", arguments, [x.shape], instead={"sample": along})
 
     def ends(eps):
         return [sampler(eps, step, x, noise) for sampler in (walk, along)]
+
+    def calls():
+        """Ask with the stand-in, and without it if the student's ``sample`` takes more."""
+        form = {"may_change": [2], "shapes": [x.shape]}
+        instead = {"sample": along}
+        (end,) = yield Call("sample_class", arguments, optional=True, instead=instead, **form)
+        if end is None:
+            yield Call("sample_class", arguments, **form)
 
     wrongs = {
         "The labels do not reach the network.": model,
@@ -522,7 +571,7 @@ def conditional(rng: Generator, T: int, w: float, y: Array) -> Probe:
         wrongs=[(finding, end) for finding, eps in wrongs.items() for end in ends(eps)],
         otherwise="sample_class does not walk back along guided_eps.",
     )
-    return Probe([call], judge)
+    return Probe(calls(), lambda outputs, seen: judge(outputs[-1:], seen))
 
 
 EXERCISES = [

@@ -157,9 +157,84 @@ MUTANTS = [
         "int((accuracy >= accuracy.max() - 0.1).nonzero()[0])",
         says="the place",
     ),
+    # other inputs, a second call, and what is left of the arguments
+    Mutant(
+        "one time for the batch",
+        "ex4_sampler",
+        "torch.full((len(x),), t)",
+        "t",
+        says="one time or one label",
+    ),
+    Mutant(
+        "changes the labels in place",
+        "ex5_drop",
+        "torch.where(gone, -1, y)",
+        "y.masked_fill_(gone, -1)",
+        says="argument number 1 in place",
+    ),
+    Mutant(
+        "equally many every time",
+        "ex5_drop",
+        "torch.rand(y.shape, generator=generator) < p",
+        "torch.randperm(len(y), generator=generator) < round(p * len(y))",
+        says="equally many",
+    ),
+    Mutant(
+        "a generator of its own from the seed",
+        "ex5_drop",
+        "    gone = torch.rand",
+        "    generator.manual_seed(generator.initial_seed())\n    gone = torch.rand",
+        says="lose the same ones",
+    ),
+    Mutant(
+        "labels as floats",
+        "ex5_drop",
+        "torch.where(gone, -1, y)",
+        "torch.where(gone, -1.0, y.float())",
+        says="whole numbers",
+    ),
+    Mutant(
+        "no guidance for w = 0",
+        "ex6_guidance",
+        "    without = model(x_t, t, None)",
+        "    if w == 0: return model(x_t, t, y)\n    without = model(x_t, t, None)",
+        says="ours − 1",
+    ),
+    Mutant(
+        "less than instead of at most",
+        "ex7_enough",
+        "distance <= 1.5 * floor",
+        "distance < 1.5 * floor",
+        says="At most",
+    ),
+    Mutant(
+        "a threshold as a number",
+        "ex8_elbow",
+        "accuracy.max() - 0.1",
+        "min(0.89, accuracy.max())",
+        says="the elbow comes earlier",
+    ),
 ]
 
 ALTERNATES = [
+    Alternate(
+        "times as a map",
+        "ex1_times",
+        """
+def timesteps(T, steps):
+    return map(round, [T * (1 - i / steps) for i in range(steps + 1)])
+""",
+    ),
+    Alternate(
+        "a sampler that works in place",
+        "ex4_sampler",
+        """
+def ddim(model, move, x, times, noise):
+    for i, (t, s) in enumerate(zip(times, times[1:])):
+        x[:] = move(x, model(x, torch.full((len(x),), t)), t, s, noise[i])
+    return x
+""",
+    ),
     Alternate(
         "times by a loop",
         "ex1_times",

@@ -194,21 +194,28 @@ def walks(rng: Generator):
             wrongs=wrongs,
             otherwise="The sample is not what the steps between the given times lead to.",
         )
-        yield Probe([Call("ddim", [model, move, x, times, noise], [(B, 2)])], judge)
+        call = Call("ddim", [model, move, x, times, noise], [(B, 2)], may_change=[2])
+        yield Probe([call], judge)
 
 
 # --- 5. dropped labels ---------------------------------------------------------------------------
 
 
 def drops(rng: Generator):
-    """Shares, independence of the samples and of the label, and the generator."""
+    """Shares, independence of the samples and of the label, and the generator.
+
+    Told apart are: a chance for each label from a fixed number of them, the generator as it stands
+    from one that is seeded anew, labels of a type for whole numbers, and a caller's labels that
+    stay.
+    """
     B, p = 6000, float(np.round(rng.uniform(0.15, 0.35), 3))
     y = rng.integers(0, 5, B)
     one, two = (int(seed) for seed in rng.integers(1, 2**31, 2))
-    calls = [Call("drop_labels", [y, p, Seed(seed)], [(B,)]) for seed in (one, one, two)]
+    seeds = (Seed(one), Seed(one), Seed(two), Seed(one, drawn=7))
+    calls = [Call("drop_labels", [y, p, seed], [(B,)], whole=[0]) for seed in seeds]
 
     def judge(outputs, seen):
-        out, again, other = outputs
+        out, again, other, following = outputs
         if all((o != y).all() or (o == y).all() for o in outputs):
             return "All labels of a batch are dropped, or none: decide for each sample."
         gone = out != y
@@ -228,9 +235,26 @@ def drops(rng: Generator):
             return "The same generator does not drop the same labels: pass it on."
         if close(out, other):
             return "Another generator drops the same labels: nothing may seed itself."
+        if close(out, following):
+            return (
+                "Two draws from one generator drop the same labels, so that all batches would "
+                "lose the same ones: draw from the generator itself, and seed nothing anew."
+            )
         return None
 
     yield Probe(calls, judge)
+    some = rng.integers(0, 5, 800)
+    calls = [
+        Call("drop_labels", [some, p, Seed(int(seed))], [(800,)], whole=[0])
+        for seed in rng.integers(1, 2**31, 8)
+    ]
+
+    def varies(outputs, seen):
+        if len({int((out == -1).sum()) for out in outputs}) == 1:
+            return "Every batch loses equally many labels: each one is dropped by a chance."
+        return None
+
+    yield Probe(calls, varies)
     few = np.array([3, 1, 2, 0, 4])
     never = matches(few, otherwise="With p = 0 no label may be dropped.")
     always = matches(np.full(5, -1), otherwise="With p = 1 every label must be dropped.")
@@ -242,8 +266,8 @@ def drops(rng: Generator):
 
 
 def guided(rng: Generator):
-    """The formula at two strengths that no convention confuses."""
-    for w in (2.5, 0.4):
+    """The formula at two strengths that no convention confuses, and at the one without labels."""
+    for w in (2.5, 0.4, 0.0):
         T, B = 20, 5
         model, x = network(rng, T), normal(rng, B, 2)
         t, y = rng.integers(1, T + 1, B), np.array([2, 0, 1, 2, 1])
@@ -293,16 +317,24 @@ def enough(rng: Generator):
             otherwise="This is not the smallest number of steps within 1.5 floors.",
         )
         yield Probe([Call("enough_steps", [steps, distance, floor], [()])], judge)
+    steps, tie = np.array([8, 2, 4]), np.array([0.25, 0.75, 0.375])  # 1.5 floors to the last bit
+    judge = matches(
+        np.asarray(4), otherwise='"At most" counts a distance of just 1.5 floors, too.'
+    )
+    yield Probe([Call("enough_steps", [steps, tie, 0.25], [()])], judge)
 
 
 def elbows(rng: Generator):
-    """Accuracy that rises and flattens, with a dip where too much guidance hurts."""
-    for flat in (2, 3):
+    """Accuracy that rises and flattens, with a dip where too much guidance hurts.
+
+    Once the best is near 0.7, to tell a rule from a number that suits good networks.
+    """
+    for flat, best in ((2, 0.9925), (3, 0.9925), (2, 0.7)):
         w = single(np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0]) + rng.uniform(0.05, 0.2))
         accuracy = np.r_[np.linspace(0.4, 0.97, flat, endpoint=False), np.full(7 - flat, 0.986)]
         accuracy[4], accuracy[6] = 0.9925, 0.85
         accuracy[flat - 1], accuracy[flat] = 0.9925 - 0.11, 0.9925 - 0.09
-        accuracy = single(accuracy + rng.uniform(0, 0.001))
+        accuracy = single(accuracy + rng.uniform(0, 0.001) + best - 0.9925)
         good = accuracy >= accuracy.max() - 0.1
         wrongs = [
             (

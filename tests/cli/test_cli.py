@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from course_lib import cli, judging, training
-from course_lib.training import checkpoints
+from course_lib.training import checkpoints, recipes
 
 run = CliRunner().invoke
 
@@ -81,7 +81,6 @@ def test_one_seed_one_picture(trained, tmp_path):
 
 def test_a_grid_of_images(tmp_path, monkeypatch):
     from course_lib import networks
-    from course_lib.training import recipes
 
     small = replace(recipes.MNIST, model=lambda: networks.UNet(width=8, num_classes=10))
     monkeypatch.setitem(recipes.RECIPES, "mnist", small)
@@ -96,6 +95,7 @@ def test_a_grid_of_images(tmp_path, monkeypatch):
     out = tmp_path / "arrays.npz"
     for sampler in ("ddim", "ddpm", "heun", "dpm-solver", "euler"):
         options = ("--sampler", sampler, "--labels", "37", "-n", 5, "--steps", 2, "--out", out)
+        options = (*options, "--overwrite")
         result = course("sample", "--checkpoint", path, *options)
         assert result.exit_code == 0, result.output
         arrays = np.load(out)
@@ -105,7 +105,7 @@ def test_a_grid_of_images(tmp_path, monkeypatch):
     report = course("evaluate", *options, "--json")
     assert report.exit_code == 0, report.output
     figures = json.loads(report.stdout)
-    assert course("sample", *options, "--out", out).exit_code == 0
+    assert course("sample", *options, "--overwrite", "--out", out).exit_code == 0
     x, y = (torch.from_numpy(np.load(out)[name]) for name in "xy")
     assert torch.equal(y, judging.quota_labels(100))
     first = figures["verdicts"]["first"]
@@ -143,8 +143,6 @@ def _no_mnist(*_, **__):
         (["--labels", "07"], "digits from 0 to 3, not '07'"),
         (["--labels", "x"], "digits from 0 to 3"),
         (["--steps", 2000], "steps must be between 1 and T = 1000"),
-        (["--out", "/no/such/folder/a.png"], "could not be written"),
-        (["--out", "a.nonsense"], "could not be written"),
     ],
 )
 def test_bad_input_ends_in_one_sentence(trained, arguments, sentence):
@@ -191,3 +189,101 @@ def test_a_judge_needs_mnist(monkeypatch, tmp_path):
     monkeypatch.setattr("course_lib.data.mnist", _no_mnist)
     result = course("train", "second-judge", "--out", tmp_path / "judge.safetensors")
     assert result.exit_code == 2 and "no network here" in result.output
+
+
+# What is to be written is looked at before any work
+
+
+@pytest.fixture
+def idle(monkeypatch):
+    """No training and no sampling: whoever begins either fails."""
+
+    def working(*_, **__):
+        raise AssertionError("the work has begun")
+
+    monkeypatch.setattr("course_lib.training.recipes.Recipe.trainer", working)
+    monkeypatch.setattr("course_lib.judging.evaluation.generate", working)
+    monkeypatch.setattr("course_lib.data.mnist", working)
+
+
+def refuse_files(*_, **__):
+    raise PermissionError(13, "Permission denied")
+
+
+COMMANDS = {
+    "train": (["train", "shapes", "--steps", 5], ".safetensors"),
+    "judge": (["train", "first-judge"], ".safetensors"),
+    "sample": (["sample", "--checkpoint", "twin-cosine-0"], ".png"),
+    "arrays": (["sample", "--checkpoint", "twin-cosine-0"], ".npz"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "name, sentence",
+    [
+        ("no/such/folder/a", "there is no folder"),
+        ("file/a", "there is no folder"),
+        ("folder", "is a folder: name a file"),
+        ("there", "exists: add --"),
+        ("link", "exists: add --"),
+        ("a.nonsense", "must end in ."),
+        ("bare", "must end in ."),
+        ("read only", "cannot be written: Permission denied"),
+        ("a" * 252, "cannot be written: File name too long"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_refused_at_once(
+    command, name, sentence, idle, tmp_path, monkeypatch
+):
+    words, ending = COMMANDS[command]
+    (tmp_path / "file").write_text("")
+    (tmp_path / f"folder{ending}").mkdir()
+    (tmp_path / f"there{ending}").write_text("mine")
+    (tmp_path / f"link{ending}").symlink_to(tmp_path / "nothing")
+    before = sorted(tmp_path.iterdir())
+    if name == "read only":
+        monkeypatch.setattr("tempfile.TemporaryFile", refuse_files)
+    out = tmp_path / (name if name in ("a.nonsense", "bare") else f"{name}{ending}")
+    result = course(*words, "--out", out)
+    assert result.exit_code == 2, result.output
+    (line,) = result.output.splitlines()
+    assert line.startswith("Error: ") and sentence in line and str(out.parent) in line
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / f"there{ending}").read_text() == "mine"
+
+
+@pytest.mark.parametrize("beside", ["a.json", "a-reference.safetensors"])
+def test_what_a_judge_would_write_beside_is_looked_at_too(idle, tmp_path, beside):
+    (tmp_path / beside).write_text("mine")
+    result = course("train", "first-judge", "--out", tmp_path / "a.safetensors")
+    assert result.exit_code == 2 and f"{beside} exists" in result.output
+
+
+@pytest.mark.parametrize("name", ["cloud.PNG", "cloud.NPZ", "cloud.Pdf"])
+def test_endings_in_capitals_work(trained, tmp_path, name):
+    options = ("--steps", 2, "-n", 8, "--out", tmp_path / name)
+    for more in ((), ("--overwrite",)):
+        result = course("sample", "--checkpoint", trained, *options, *more)
+        assert result.exit_code == 0, result.output
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    if name == "cloud.NPZ":
+        assert np.load(tmp_path / name)["x"].shape == (8, 2)
+
+
+def test_a_checkpoint_may_end_in_capitals(tmp_path):
+    path = tmp_path / "SHAPES.SAFETENSORS"
+    assert course("train", "shapes", "--steps", 2, "--out", path).exit_code == 0
+    assert course("train", "shapes", "--steps", 2, "--out", path, "--overwrite").exit_code == 0
+    assert checkpoints.read(path)[1]["step"] == 2
+
+
+def test_a_checkpoint_without_a_recipe_says_what_is_missing(tmp_path):
+    path, run = tmp_path / "a.safetensors", recipes.SPIRAL.trainer(steps=1)
+    checkpoints.save(path, run)
+    options = ("--checkpoint", path, "--steps", 2, "-n", 8, "--out", tmp_path / "a.png")
+    result = course("sample", *options)
+    assert result.exit_code == 2 and "load_denoiser" in result.output
+    assert "recipe=" in result.output and "mnist-small" in result.output
+    checkpoints.save(path, run, recipe="spiral")
+    assert course("sample", *options).exit_code == 0

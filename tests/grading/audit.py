@@ -1,6 +1,7 @@
-"""Grade the grader: wrong answers must be caught, right ones accepted, attacks repelled.
+"""Grade the grader: wrong answers must be caught, right ones accepted, attacks repelled, and what
+really gets handed in must get what it deserves.
 
-python tests/grading/audit.py            # all three, as `make audit` runs it
+python tests/grading/audit.py            # all four, as `make audit` runs it
 python tests/grading/audit.py --jobs 2 --only attacks
 """
 
@@ -19,6 +20,7 @@ from typing import NamedTuple
 
 import joblib
 from attacks import ATTACKS, NAME, Attack, World, escaped, written_about
+from field import FIELD, Field
 from tqdm import tqdm
 
 from course_lib.grading import demo, grade, notebook, probes, sandbox, session
@@ -31,14 +33,13 @@ LIMITS = sandbox.Limits(cell=5, call=4, total=60)
 milliseconds."""
 HOSTILE = replace(LIMITS, memory=1024 * sandbox.MB)
 """Less memory, too: a busy machine may need longer than a cell's time to hand out 3 GB."""
-KINDS = ("mutants", "alternates", "attacks")
+KINDS = ("mutants", "alternates", "attacks", "field")
+TRUSTED = ("mutants", "alternates")
+"""Kinds whose cases share a sandbox."""
 HONEST = "honest"
 SLOW = {"ex4_trained": ("ex1_model", "ex4_trained")}
 """An exercise that takes ten seconds to judge, and whose answers it depends on: to change one of
 the others cannot change its marks, so that it is left out there."""
-FRESH = "%reset -f\nimport __main__ as m\nm.KEPT.clear(), m.QUESTIONS.clear()\ndel m"
-"""A cell that makes the harness forget one submission before the next."""
-NEITHER = {"ours": False, "asks": False}
 BATCH = 25
 """Answers of our own that share a sandbox."""
 
@@ -48,7 +49,7 @@ class Case(NamedTuple):
 
     kind: str
     assignment: str
-    content: demo.Mutant | demo.Alternate | Attack
+    content: demo.Mutant | demo.Alternate | Attack | Field
 
 
 def slug(text: str) -> str:
@@ -59,8 +60,9 @@ def slug(text: str) -> str:
 def cases() -> dict[str, Case]:
     """Every case, by the name of the student who hands it in."""
     found = {f"attack-{slug(attack.name)}": Case("attacks", NAME, attack) for attack in ATTACKS}
+    found |= {f"field-{slug(one.name)}": Case("field", one.assignment, one) for one in FIELD}
     for folder in sorted(path.parent for path in SOLUTIONS.glob("*/cases.py")):
-        for kind, members in zip(KINDS, demo.load_cases(folder.name, SOLUTIONS)):
+        for kind, members in zip(TRUSTED, demo.load_cases(folder.name, SOLUTIONS)):
             for content in members:
                 student = f"{folder.name[:2]}-{kind[:-1]}-{slug(content.name)}"
                 assert student not in found, f"two cases are called {student}"
@@ -81,10 +83,14 @@ def run(folder: Path, chosen: dict[str, Case], jobs: int) -> dict[str, str | Non
     for student, case in chosen.items():
         if case.kind == "attacks":
             case.content.write(world, student)
+        elif case.kind == "field":
+            handed_in = case.content.change(masters[case.assignment])
+            demo.submit(handed_in, folder / "submitted", student, case.assignment)
         else:
             answered = demo.changed(masters[case.assignment], case.content)
             demo.submit(answered, folder / "submitted", student, case.assignment)
-    ours = {student for student, case in chosen.items() if case.kind != "attacks"}
+    ours = {student for student, case in chosen.items() if case.kind in TRUSTED}
+    hostile = {student for student, case in chosen.items() if case.kind == "attacks"}
     todo = [
         grade.Job(
             student,
@@ -92,11 +98,11 @@ def run(folder: Path, chosen: dict[str, Case], jobs: int) -> dict[str, str | Non
             folder / "solutions",
             folder / "submitted" / student,
             sandbox.bubblewrap,
-            LIMITS if student in ours else HOSTILE,
+            HOSTILE if student in hostile else LIMITS,
         )
         for student in (HONEST, *chosen)
     ]
-    hostile = [job for job in todo if job.student not in ours]
+    alone = [job for job in todo if job.student not in ours]
     trusted = [job for job in todo if job.student in ours]
     batches = [trusted[i : i + BATCH] for i in range(0, len(trusted), BATCH)]
     graded = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
@@ -106,7 +112,7 @@ def run(folder: Path, chosen: dict[str, Case], jobs: int) -> dict[str, str | Non
     graded = tqdm(itertools.chain.from_iterable(graded), total=len(ours), unit="answer")
     results = {result.student: result for result in graded}
     stored = folder / "results" / NAME / "students"
-    graded = tqdm(grade.grade_class(hostile, stored, jobs), total=len(hostile), unit="attack")
+    graded = tqdm(grade.grade_class(alone, stored, jobs), total=len(alone), unit="submission")
     results.update({result.student: result for result in graded})
     verdicts = {HONEST: None if results[HONEST].score == 100 else "the honest one lost points"}
     for student, case in chosen.items():
@@ -116,6 +122,8 @@ def run(folder: Path, chosen: dict[str, Case], jobs: int) -> dict[str, str | Non
             verdict = case.content.judge(world, result, text + page)
             if verdict is None and not escaped(page):
                 verdict = "its feedback contains an element of its own"
+        elif case.kind == "field":
+            verdict = case.content.judge(result)
         else:
             verdict = judge(case.content, result)
         verdicts[student] = verdict
@@ -142,12 +150,12 @@ def grade_together(jobs: Sequence[grade.Job], chosen: dict[str, Case]) -> list[R
                     e for e in assignment.exercises if answered in SLOW.get(e.id, (answered,))
                 ]
                 assignment = replace(assignment, exercises=judged)
-                path, findings = notebook.find(job.folder, job.name)
-                submission = notebook.read(path, assignment.notebook)
-                run = Run(assignment, submission.cells, job.start, limits, job.salt)
-                shared.request({"op": "cell", "source": FRESH, **NEITHER}, {}, limits.cell)
+                found = job.find()
+                submission = notebook.read(found.data, assignment.notebook)
+                run = Run(assignment, submission, job.start, limits, job.salt)
+                shared.request({"op": "forget"}, {}, limits.cell)
                 run.answer(shared)
-                findings = [*findings, *submission.findings]
+                findings = [*found.findings, *submission.findings]
                 done.append(Result(job.student, job.name, "graded", run.marks, findings))
     except session.Ended:
         alone, *rest = jobs[len(done) :]
@@ -169,7 +177,7 @@ def judge(case: demo.Mutant | demo.Alternate, result: Result) -> str | None:
 
 
 def main() -> int:
-    """Print the three counts and what failed."""
+    """Print the four counts and what failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--only", choices=KINDS)
@@ -183,7 +191,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         verdicts = run(Path(folder), chosen, options.jobs)
     failed = {name: verdict for name, verdict in verdicts.items() if verdict}
-    for kind, word in zip(KINDS, ("caught", "accepted", "repelled")):
+    for kind, word in zip(KINDS, ("caught", "accepted", "repelled", "judged as it deserves")):
         mine = [student for student, case in chosen.items() if case.kind == kind]
         good = sum(student not in failed for student in mine)
         print(f"{kind} {word}: {good} of {len(mine)}")

@@ -45,7 +45,7 @@ def cells(path):
 def errors(path):
     """Run a notebook to its end and return the names of all errors."""
     content = nbformat.read(path, 4)
-    NotebookClient(content, timeout=300, allow_errors=True).execute()
+    NotebookClient(content, timeout=3000, allow_errors=True).execute()
     return [
         output.ename
         for cell in content.cells

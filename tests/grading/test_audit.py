@@ -1,11 +1,14 @@
-"""Every mutant is caught, every alternate accepted, and every attack repelled."""
+"""Every mutant is caught, every alternate accepted, and every attack repelled.
+
+What really gets handed in is graded by ``test_field``, one by one.
+"""
 
 import os
 
 import audit
 import pytest
 
-CASES = audit.cases()
+CASES = {name: case for name, case in audit.cases().items() if case.kind != "field"}
 
 
 @pytest.mark.sandboxed

@@ -1,7 +1,6 @@
 """Reading submissions: every oddity is a finding, and none is an exception."""
 
 import copy
-import json
 import os
 
 import pytest
@@ -15,7 +14,7 @@ MASTER = SOLUTIONS / NAME / f"{NAME}.ipynb"
 @pytest.fixture
 def read(tmp_path):
     def submit(content):
-        return notebook.read(demo.submit(content, tmp_path, "ana", NAME), MASTER)
+        return notebook.read(demo.submit(content, tmp_path, "ana", NAME).read_bytes(), MASTER)
 
     return submit
 
@@ -62,35 +61,6 @@ def test_odd_metadata_do_not_matter(read, master, odd):
     assert len(read(content).cells) == 10
 
 
-def test_finding_the_file(tmp_path):
-    with pytest.raises(notebook.Unreadable) as reason:
-        notebook.find(tmp_path, NAME)
-    assert reason.value.status == "missing"
-    (tmp_path / "my homework (1).ipynb").write_text("{}")
-    path, findings = notebook.find(tmp_path, NAME)
-    assert path.name == "my homework (1).ipynb" and "is called" in findings[0]
-    (tmp_path / "other.ipynb").write_text("{}")
-    with pytest.raises(notebook.Unreadable, match="2 notebooks"):
-        notebook.find(tmp_path, NAME)
-    (tmp_path / f"{NAME}.ipynb").write_text("{}")
-    assert notebook.find(tmp_path, NAME) == (tmp_path / f"{NAME}.ipynb", [])
-    (tmp_path / NAME).mkdir()
-    (tmp_path / NAME / f"{NAME}.ipynb").write_text(json.dumps({}))
-    assert notebook.find(tmp_path, NAME)[0].parent.name == NAME
-
-
-def test_a_folder_that_cannot_be_read_is_unreadable(tmp_path, job, monkeypatch):
-    one = job({"cells": []})
-
-    def refused(*_):
-        raise PermissionError("mode 000")
-
-    monkeypatch.setattr(notebook.Path, "iterdir", refused)
-    with pytest.raises(notebook.Unreadable, match="cannot be read"):
-        notebook.find(tmp_path, NAME)
-    assert len(one.key()) == 64
-
-
 def test_a_file_name_that_is_no_text_does_not_stop_the_run(tmp_path, job):
     one = job({"cells": []})
     path = one.folder / NAME / f"{NAME}.ipynb"
@@ -99,6 +69,24 @@ def test_a_file_name_that_is_no_text_does_not_stop_the_run(tmp_path, job):
     result = grade.grade_one(one)
     assert result.status == "unreadable" and len(result.key) == 64
     results.write(result, tmp_path / "results")
+
+
+def test_one_stripped_cell_is_told_by_its_name(read, master):
+    content = copy.deepcopy(master)
+    (cell,) = [cell for cell in content["cells"] if notebook.name_of(cell) == "ex1_check"]
+    cell["metadata"] = {}
+    told = "The cell ex1_check has the metadata of another version of nbgrader."
+    assert read(content).findings == [told]
+
+
+def test_a_change_shows_in_a_stripped_notebook_too(read, master):
+    content = copy.deepcopy(master)
+    for cell in content["cells"]:
+        if notebook.name_of(cell) == "setup":
+            cell["source"] = "mine = 1"
+        cell["metadata"] = {}
+    stripped, changed = read(content).findings
+    assert "by their ids" in stripped and "setup was changed" in changed
 
 
 @pytest.mark.parametrize("form", [str, lambda text: text.splitlines(keepends=True)])

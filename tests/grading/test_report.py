@@ -23,6 +23,8 @@ def test_only_what_was_graded_has_a_number():
     graded, crashed = rows(result(), result(state="crashed", status="partly graded"))
     assert (graded["ex1"], graded["ex2"], graded["score"]) == ("10", "0", "10")
     assert (crashed["ex1"], crashed["ex2"], crashed["score"]) == ("10", "", "10")
+    (looked,) = rows(result(state="needs a look", status="partly graded"))
+    assert (looked["status"], looked["ex2"], looked["score"]) == ("partly graded", "", "10")
     missing = Result("ben", "a1", "missing", [Mark("ex1", "First", 10)])
     assert rows(missing)[0]["score"] == "" and rows(missing)[0]["status"] == "missing"
 

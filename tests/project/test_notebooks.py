@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import symtable
 import sys
@@ -14,7 +15,17 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MASTERS = sorted((ROOT / "solutions").glob("*/*.ipynb"))
 CHECK = "nbval-check-output"
+MEMORY = 1800 << 20
+"""Bytes that a kernel may take: Binder's 2 GB less what Jupyter itself needs."""
+MEASURE = """if True:
+    import resource, subprocess, sys
+    code = subprocess.call(sys.argv[1:])
+    print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+    sys.exit(code)
+"""
+"""Run a command, and print the most memory that it or a process below it took."""
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda p: p.stem)
@@ -26,21 +37,48 @@ def code_cells(path):
     return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
 
 
+def plain(cell):
+    """A cell's Python, without the lines that only IPython understands."""
+    return re.sub(r"^(\s*)[%!].*", r"\1pass", cell.source, flags=re.M)
+
+
 def test_they_are_numbered_without_a_gap():
     numbers = [int(path.stem[:2]) for path in NOTEBOOKS]
     assert len(numbers) >= 7 and numbers == list(range(1, len(numbers) + 1))
 
 
 def run(path):
-    """Run every cell in a fresh kernel with nbval, comparing the text of the marked ones."""
+    """Run every cell in a fresh kernel with nbval, comparing the text of the marked ones.
+
+    The last word of what is printed is the most memory that a process took, as `peak` reads it.
+    """
     options = ["-q", "-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env"]
-    command = [sys.executable, "-m", "pytest", *options, "--nbval-cell-timeout=600", str(path)]
+    command = [sys.executable, "-m", "pytest", *options, "--nbval-cell-timeout=3000", str(path)]
+    command = [sys.executable, "-c", MEASURE, *command]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
 
 
-def test_runs_from_top_to_bottom(notebook):
-    done = run(notebook)
+def peak(done):
+    """The most memory, in bytes, that one process of a run took: that of the kernel."""
+    return int(done.stdout.split()[-1]) * (1 if sys.platform == "darwin" else 1024)
+
+
+def test_runs_from_top_to_bottom_in_a_folder_of_its_own(notebook, tmp_path):
+    done = run(shutil.copy(notebook, tmp_path))
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert peak(done) < MEMORY, (
+        f"{peak(done) / 2**20:.0f} MB: Binder gives 2048, the rest included"
+    )
+
+
+def test_the_memory_of_a_kernel_is_seen(tmp_path):
+    peaks = []
+    for megabytes in (1, 800):
+        cell = nbformat.v4.new_code_cell(f"x = b'1' * ({megabytes} << 20)\ndel x")
+        path = tmp_path / "big.ipynb"
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+        peaks.append(peak(run(path)))
+    assert peaks[1] - peaks[0] > 500 << 20 and peaks[0] < 500 << 20
 
 
 def turns(cells):
@@ -138,7 +176,7 @@ def test_every_turn_accepts_its_own_solution(notebook):
         cell.source = solution.source.removeprefix("@checks.solution\n")
     code = [cell for cell in content.cells if cell.cell_type == "code"]
     content.cells = needed(code, [cell for turn in found for cell in turn])
-    options = {"timeout": 600, "resources": {"metadata": {"path": str(notebook.parent)}}}
+    options = {"timeout": 3000, "resources": {"metadata": {"path": str(notebook.parent)}}}
     NotebookClient(content, **options).execute()
     for _, check, _ in found:
         printed = "".join(output.get("text", "") for output in check.outputs)
@@ -170,6 +208,14 @@ def test_keeps_to_the_rhythm(notebook):
     words = sum(len(text.split()) for text in prose)
     assert 30 <= len(cells) <= 100 and 1200 <= words <= 3000
     assert lines[len(lines) // 2] <= 6 and lines[-1] <= 15
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS + MASTERS, ids=lambda p: p.stem)
+def test_no_path_rests_on_the_working_folder(path):
+    for cell in code_cells(path):
+        literals = (n for n in ast.walk(ast.parse(plain(cell))) if isinstance(n, ast.Constant))
+        for text in (n.value for n in literals if isinstance(n.value, str)):
+            assert not re.match(r"\.{1,2}[/\\]|(?:notebooks|benchmarks|data)[/\\]", text), text
 
 
 def test_claims_are_marked_for_comparison(notebook):

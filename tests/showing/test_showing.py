@@ -176,13 +176,15 @@ def test_no_two_schedules_look_alike():
 def test_panels_show_runs_their_mean_and_the_floor():
     runs = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
     options = {"floors": {"b": 0.5}, "marks": {"elbow": [2, 1]}}
-    left, right, rest = showing.panels([1, 2], {"a": runs, "b": runs}, "x", **options).axes
+    figure = showing.panels([1, 2], {"a": runs, "b": runs}, "x", **options)
+    left, right = figure.axes
     assert left.lines[0].get_ydata().tolist() == [2, 3]
     assert [line.get_ydata().tolist() for line in left.lines[1:3]] == runs.tolist()
     assert left.lines[3].get_ydata().tolist() == [2, 3] and len(left.lines) == 4
     assert right.lines[3].get_ydata()[0] == 0.5 and left.get_xscale() == "log"
-    named = {text.get_text() for text in rest.get_legend().get_texts()}
+    named = {text.get_text() for text in figure.legends[0].get_texts()}
     assert named == {"mean of the runs", "each run", "real data", "elbow"}
+    assert showing.panels([0, 1], {"a": runs}, "x").axes[0].get_xscale() == "linear"
 
 
 def test_sweeps_show_means_errors_and_floors_of_every_judge():
@@ -193,7 +195,7 @@ def test_sweeps_show_means_errors_and_floors_of_every_judge():
     options = {"xlabel": "w", "marks": {"first": [2], "second": [1, 2]}}
     figure = showing.sweeps([1, 2], judges, dict.fromkeys(judges, floors), **options)
     accuracy, distance, both = figure.axes[3:]
-    assert distance.get_ylabel() == "Fréchet distance above the floor"
+    assert distance.get_ylabel() == "Fréchet − floor"
     assert distance.lines[0].get_ydata().tolist() == [2, 1]
     bars = distance.containers[0].lines[2][0].get_segments()
     assert [tuple(bar[:, 1]) for bar in bars] == [(1.5, 2.5), (0.75, 1.25)]
@@ -208,7 +210,8 @@ def test_balls_count_what_precision_and_recall_count():
     shares = precision_recall(real, 0.3 * samples)
     for ax, share in zip(figure.axes, shares, strict=True):
         assert f"{share:.0%}" in ax.get_title() and len(ax.patches) == 30
-        assert len(ax.collections[0].get_offsets()) == round(30 * share)
+        centres, inside, outside = (len(dots.get_offsets()) for dots in ax.collections)
+        assert centres == inside + outside == 30 and inside == round(30 * share)
 
 
 def test_signed_numbers_are_red_and_blue_around_white():

@@ -139,3 +139,84 @@ def test_a_loaded_network_lies_in_the_layout_that_a_cpu_is_faster_in():
     weight = checkpoints.load("twin-cosine-0").model.middle.blocks[0].conv1.weight
     assert weight.is_contiguous(memory_format=torch.channels_last)
     assert not weight.is_contiguous()
+
+
+class Tied(torch.nn.Module):
+    """A network whose last layer has the weights of its middle one."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.middle = torch.nn.Linear(2, 8), torch.nn.Linear(8, 8)
+        self.last, self.out = torch.nn.Linear(8, 8), torch.nn.Linear(8, 2)
+        self.last.weight = self.middle.weight
+
+    def forward(self, x, t, y=None):
+        return self.out(self.last(self.middle(self.first(x)).relu()).relu())
+
+
+def compiled(model):
+    return torch.compile(model, backend="eager")
+
+
+def partly(model):
+    model.first = compiled(model.first)
+    return model
+
+
+WRAPPED = {
+    "plain": lambda model: model,
+    "compiled": compiled,
+    "partly compiled": partly,
+    "parallel": torch.nn.DataParallel,
+    "both": lambda model: compiled(torch.nn.DataParallel(model)),
+}
+
+
+@pytest.mark.parametrize("network", [networks.PointMLP, Tied])
+@pytest.mark.parametrize("there", WRAPPED)
+@pytest.mark.parametrize("here", WRAPPED)
+def test_what_wraps_a_network_does_not_matter_to_its_checkpoint(tmp_path, network, there, here):
+    def build(wrap):
+        torch.manual_seed(0)
+        x = data.spiral(32, generator=torch.Generator().manual_seed(0))
+        wrapped = WRAPPED[wrap](network())
+        return training.Trainer(wrapped, schedules.cosine(), V, x, steps=4, batch_size=8)
+
+    run, path = build(there), tmp_path / "run.safetensors"
+    for _ in itertools.islice(run.run(), 2):
+        pass
+    checkpoints.save(path, run)
+    assert not any(
+        "_orig_mod" in key or "module.module" in key for key in checkpoints.read(path)[0]
+    )
+    x = torch.randn(5, 2)
+    for average in (True, False):
+        loaded = checkpoints.load_denoiser(path, WRAPPED[here](network()), average=average)
+        torch.testing.assert_close(loaded(x, 300), run.denoiser(average=average)(x, 300))
+    other = build(here)
+    checkpoints.resume(path, other)
+    assert [r.loss for r in other.run()] == pytest.approx([r.loss for r in run.run()])
+
+
+def test_a_network_with_a_part_called_module_keeps_its_name(tmp_path):
+    class Own(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.module = torch.nn.Linear(2, 2)
+
+        def forward(self, x, t, y=None):
+            return self.module(x)
+
+    run = training.Trainer(Own(), schedules.cosine(), V, torch.zeros(4, 2), steps=1)
+    checkpoints.save(tmp_path / "own", run)
+    checkpoints.load_denoiser(tmp_path / "own", Own())
+
+
+def test_a_file_whose_names_are_those_of_a_compiled_network_is_read(saved):
+    path, run = saved
+    tensors, about = checkpoints.read(path)
+    old = {key.replace("ema.module.", "ema.module._orig_mod."): t for key, t in tensors.items()}
+    checkpoints.write(path, old, about)
+    x = torch.randn(5, 2)
+    loaded = checkpoints.load_denoiser(path, networks.PointMLP(width=16, num_classes=4))
+    assert torch.equal(loaded(x, 300).x0, run.denoiser()(x, 300).x0)

@@ -10,7 +10,7 @@ import torch
 from IPython import get_ipython
 from torch import Tensor, nn
 
-from course_lib import samplers, schedules
+from course_lib import samplers, say, schedules
 from course_lib.data import digits
 from course_lib.judging import frechet, in_batches, load_judge, load_reference
 from course_lib.predictions import EPS, Denoiser
@@ -53,7 +53,7 @@ def keep(model: nn.Module) -> None:
         raise RuntimeError("There is no notebook here to put a cell into: print pack(model).")
     text = pack(model)
     shell.set_next_input(f'WEIGHTS = """\n{text}\n"""')
-    print(
+    say(
         f"{len(text) / 1e6:.2f} MB of text are in a new cell below; the notebook says what to do "
         "with them. If your editor shows no new cell, print(checks.pack(network)) and copy that."
     )
@@ -93,5 +93,5 @@ def quality(x: Tensor) -> float:
 def noisy_digits(count: int, t: int) -> tuple[Tensor, Tensor]:
     """Return real digits that no model was trained with, at time t, and the noise in them."""
     x0, generator = digits().x_test[:count], torch.Generator().manual_seed(t)
-    eps = torch.randn(x0.shape, generator=generator)
+    eps = samplers.randn(x0.shape, generator)
     return schedules.linear(NOISE_STEPS).add_noise(x0, t, eps), eps

@@ -5,12 +5,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from course_lib import schedules
+from course_lib import say, schedules
 from course_lib.checks.a2.handed_in import FAIR, GOOD, HARDEST, draw, noisy_digits, quality
 from course_lib.checks.a2.observing import Observed, answers, learned, observe, plain, process
-from course_lib.checks.hints import require, shaped
+from course_lib.checks.hints import plainly, require, shaped
 
 
+@plainly
 def network(names: dict) -> None:
     """Check DiffusionModel, fresh from its class, on the sizes that the text names."""
     build = names["DiffusionModel"]
@@ -52,9 +53,10 @@ def network(names: dict) -> None:
         f"that is all paper or all ink: the error is {off[:4].mean():.2f} of what guessing zero "
         "would give. Can it learn, and does it see the whole?",
     )
-    print("✓ DiffusionModel heeds the image and the time, and keeps fine detail.")
+    say("✓ DiffusionModel heeds the image and the time, and keeps fine detail.")
 
 
+@plainly
 def training(names: dict) -> None:
     """Check add_noise and train_step of DiffusionProcess, with a stand-in for the network."""
     torch.manual_seed(0)
@@ -102,7 +104,7 @@ def training(names: dict) -> None:
     moved = seen.weights[1] - seen.weights[0]
     require(moved.any(), "After train_step the weights are what they were.")
     _training_loss(torch.as_tensor(process(names, x, T).alpha_bar).double(), x, seen)
-    print("✓ DiffusionProcess mixes in the right noise, and learns from it.")
+    say("✓ DiffusionProcess mixes in the right noise, and learns from it.")
 
 
 def _training_loss(table: Tensor, x: Tensor, seen: Observed) -> None:
@@ -130,6 +132,7 @@ def _training_loss(table: Tensor, x: Tensor, seen: Observed) -> None:
         )
 
 
+@plainly
 def sampler(sample: Callable) -> None:
     """Check DDPM's walk for data that are a single point, where the noise is known exactly."""
     T, B, point = 60, 3000, torch.tensor([1.0, -0.5])
@@ -160,9 +163,10 @@ def sampler(sample: Callable) -> None:
     other = sample(model, alpha_bar, start, torch.zeros(T + 1, B, 2))
     require(not torch.equal(asked[T // 2][1], asked[-T + T // 2][1]), "noise should be used.")
     shaped(other, (B, 2), "The sample")
-    print("✓ With a perfect guess of the noise, every walk ends exactly at the data.")
+    say("✓ With a perfect guess of the noise, every walk ends exactly at the data.")
 
 
+@plainly
 def trained(names: dict) -> None:
     """Check a trained model, and print what the judge says of 200 of its images."""
     model = names["trained_model"]()
@@ -178,4 +182,4 @@ def trained(names: dict) -> None:
         distance < FAIR, f"The Fréchet distance is {distance:.1f}; it counts only below {FAIR:g}."
     )
     level = "enough for all points" if distance < GOOD else f"and all points begin below {GOOD:g}"
-    print(f"✓ Your model draws digits: Fréchet distance {distance:.1f} at n = 200, {level}.")
+    say(f"✓ Your model draws digits: Fréchet distance {distance:.1f} at n = 200, {level}.")

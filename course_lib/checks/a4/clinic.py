@@ -16,13 +16,15 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from course_lib import NO_LABEL, networks, showing
-from course_lib.checks.hints import require, shaped
+from course_lib.checks.hints import plainly, require, shaped
 
 T = 25
 """The last time of every program of the assignment."""
 BLUR = 0.05  # standard deviation of a cluster
 CENTRES = math.sqrt(2) * torch.tensor(
-    [[math.cos(k * math.pi / 4), math.sin(k * math.pi / 4)] for k in range(8)]
+    [[math.cos(k * math.pi / 4), math.sin(k * math.pi / 4)] for k in range(8)],
+    device="cpu",
+    dtype=torch.float32,
 )
 """(8, 2) centres of the clusters; centre k has the label k % 4."""
 
@@ -73,6 +75,7 @@ class Patient:
         return x0, cluster % 4
 
     @functools.cached_property
+    @plainly
     def symptoms(self) -> Symptoms:
         """Train a network by the program's loss, and sample by its sampler; seconds, and once."""
         g = torch.Generator().manual_seed(0)
@@ -151,6 +154,7 @@ class Patient:
         lim = showing.LIMIT
         ax.set(xlim=(-lim, lim), ylim=(-lim, lim), aspect="equal", xticks=[], yticks=[])
 
+    @plainly
     def check(self) -> str:
         """Compare the samples with the data; return a sentence about them.
 

@@ -5,8 +5,9 @@ from enum import IntEnum
 
 import torch
 
+from course_lib import say
 from course_lib.checks.a4.clinic import Patient
-from course_lib.checks.hints import require, shaped
+from course_lib.checks.hints import plainly, require, shaped
 
 
 class Fault(IntEnum):
@@ -28,6 +29,7 @@ class Fault(IntEnum):
     UNIFORM_NOISE = 14
 
 
+@plainly
 def curve(loss_by_time: Callable) -> None:
     """Check the loss by time on errors that anybody can average."""
     t, error = torch.tensor([3, 1, 3, 2, 1, 3]), torch.tensor([4.0, 1.0, 6.0, 7.0, 3.0, 5.0])
@@ -36,7 +38,7 @@ def curve(loss_by_time: Callable) -> None:
     require(found[1] == 7, "t = 2 occurs once: its entry should be that error.")
     require(found[0] == 2, "t = 1 occurs with the errors 1 and 3: its entry should be their mean.")
     require(found[2] == 5, "t = 3 occurs three times: its entry should be the mean.")
-    print("✓ Every time has the mean of its own errors.")
+    say("✓ Every time has the mean of its own errors.")
 
 
 def named(name: Callable) -> None:
@@ -46,9 +48,10 @@ def named(name: Callable) -> None:
         isinstance(answer, Fault),
         "Return one of the names of the list, such as Fault.UNIFORM_NOISE.",
     )
-    print("✓ That is a name of the list. Whether it is the right one, the grader knows.")
+    say("✓ That is a name of the list. Whether it is the right one, the grader knows.")
 
 
+@plainly
 def discharge(patient: Patient, *functions: Callable) -> None:
     """Run a mended program, and look whether its symptoms are gone.
 
@@ -59,4 +62,4 @@ def discharge(patient: Patient, *functions: Callable) -> None:
     """
     if all(new is old for new, old in zip(functions, patient.functions(), strict=True)):
         raise NotImplementedError("The program is as it came in.")
-    print(f"✓ Well again: {type(patient)(*functions).check()}.")
+    say(f"✓ Well again: {type(patient)(*functions).check()}.")
