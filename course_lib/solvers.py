@@ -31,8 +31,9 @@ def euler(
     """Go straight on in the direction of the moment: order 1.
 
     With the ``flow`` schedule this is ``x_s = x_t + (sigma_s − sigma_t) · velocity``. With any
-    schedule it is deterministic DDIM, since ``x_t = alpha_t x0 + sigma_t eps`` cancels what is
-    left of x_t: two famous samplers are one, and a test holds them together.
+    schedule it is deterministic DDIM, as long as the two guesses belong together: where
+    ``x_t = alpha_t x0 + sigma_t eps``, it cancels what is left of x_t. Two famous samplers are
+    one, and a test holds them together. Who clips x0 must recompute eps (``predictions.Clipped``).
 
     denoiser  guesses x0 and eps at x_t
     x         (B, *D) starting noise, ``schedule.sigma[T]`` times a standard normal
