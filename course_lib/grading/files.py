@@ -23,7 +23,6 @@ UNPACKED_CAP = 4 * SIZE_CAP
 """Bytes of an unpacked tar.gz, whose members lie behind one another."""
 MEMBERS_CAP = 1000
 ARCHIVE = re.compile(r"\.(zip|rar|7z|tar|tgz|gz|bz2|xz|zst)$", re.IGNORECASE)
-OPENED = re.compile(r"\.(zip|tar|tgz|tar\.gz)$", re.IGNORECASE)
 UNLOCKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may ask for gigabytes to begin with
 SHOWN = 120  # characters of a name in a sentence
 
@@ -115,8 +114,6 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile | tarfile.TarFile]:
     """Open an archive; whatever goes wrong with it is one and the same sentence."""
     name = shown(path.name)
     advice = f"{name} is an archive that cannot be opened here: hand in the notebook itself."
-    if not OPENED.search(path.name):
-        raise Unreadable("unreadable", advice)
     data, _ = read_bytes(path)
     try:
         if zipfile.is_zipfile(io.BytesIO(data)):

@@ -131,6 +131,11 @@ def with_returns(cell: dict) -> None:
     cell["source"] = "".join(cell["source"]).replace("\n", "\r\n")
 
 
+def with_old_returns(cell: dict) -> None:
+    """End lines as Macs did long ago."""
+    cell["source"] = "".join(cell["source"]).replace("\n", "\r")
+
+
 def with_spaces(cell: dict) -> None:
     """End lines with spaces."""
     cell["source"] = "".join(cell["source"]).replace("\n", "  \n") + " \n"
@@ -157,6 +162,7 @@ READING = [
     Case("version 3", raw(b'{"worksheets": []}'), "unreadable", "old version of Jupyter"),
     Case("cut off", raw(DATA[:5000]), "unreadable", "not a notebook"),
     Case("lines of Windows", raw(edited(with_returns))),
+    Case("lines of old Macs", raw(edited(with_old_returns))),
     Case("spaces at ends of lines", raw(edited(with_spaces))),
     Case("metadata stripped", raw(edited(without_marks)), says="by their ids"),
     Case("metadata and ids stripped", raw(edited(nameless)), says="by their own names"),
@@ -170,6 +176,12 @@ FINDING = [
     Case("capitals", one(f"{NAME}.IPYNB"), says="is called"),
     Case("of Drive", one(f"Copy of {FILE}"), says="is called"),
     Case("any name", one("my homework.ipynb"), says="is called my homework.ipynb"),
+    Case(
+        "of Drive, beside a newer scratch notebook",
+        put(**{f"Copy of {FILE}": DATA, "scratch.ipynb": WRONG}),
+        says="is called Copy of",
+    ),
+    Case("any name, and no names", one("my.ipynb", edited(nameless)), says="is called my.ipynb"),
     Case("a folder in the folder", one(f"homework/{FILE}"), says=f"called homework/{FILE}"),
     Case("two folders in the folder", one(f"a/b/{FILE}"), says=f"called a/b/{FILE}"),
     Case("a folder called a notebook", one(f"{FILE}/{FILE}"), says="is called"),
@@ -218,7 +230,7 @@ FINDING = [
     Case("a zip", one("hand in.zip", zipped({FILE: DATA})), says=f"hand in.zip/{FILE}"),
     Case(
         "a zip of a Mac",
-        one("a.zip", zipped({f"__MACOSX/._{FILE}": b"", f"x/{FILE}": DATA})),
+        one("a.zip", zipped({f"__MACOSX/{FILE}": b"", f"x/{FILE}": DATA})),
         says="x",
     ),
     Case("a path out of a zip", one("a.zip", zipped({f"../../{FILE}": DATA})), says="is called"),

@@ -36,6 +36,7 @@ def test_a_submission_is_read_as_it_arrives(case, tmp_path):
     assert case.status == "graded"
     right = notebook.read(DATA, master)
     code = {cell.source.strip() for cell in submission.cells}
+    assert not any("\r" in source for source in code)
     assert {cell.source.strip() for cell in right.cells} <= {
         "\n".join(line.rstrip() for line in source.split("\n")) for source in code
     }
