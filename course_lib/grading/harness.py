@@ -245,8 +245,10 @@ class Walk:
     def __init__(self, pull: torch.Tensor) -> None:
         self.pull = pull
 
-    def __call__(self, model: object, step: object, x: object, noise: object) -> torch.Tensor:
-        """Walk; neither the step nor the noise is needed for that."""
+    def __call__(
+        self, model: object, step: object, x: object, noise: object, *_: object, **__: object
+    ) -> torch.Tensor:
+        """Walk; neither the step nor the noise is needed for that, nor what a student adds."""
         x = torch.as_tensor(x)
         for t in range(len(self.pull) - 1, 0, -1):
             if self.pull[t]:
