@@ -10,7 +10,7 @@ from course_lib import NO_LABEL
 from course_lib.predictions import Estimate
 from course_lib.schedules import Schedule
 
-ENTRIES = 2**23
+ENTRIES = 2**21
 """Of the tables of samples × components that are held at a time, so that memory stays bounded."""
 
 

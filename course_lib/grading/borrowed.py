@@ -26,7 +26,7 @@ def borrowed(cells: Sequence[Code]) -> Iterator[str]:
             for names in re.findall(r"^from course_lib(?:\.checks)? import (.+)$", code, re.M):
                 given.update(name.split()[-1] for name in names.split(","))
             continue
-        used = set(re.findall(r"\b(\w{1,40})\s?\.", code)) & given
+        used = set(re.findall(r"\b(\w{1,40})\s?\.\s?(?=[a-z_])", code)) & given
         if re.search(r"\bcourse_lib\b", code):
             used.add("an import")
         if used:

@@ -31,11 +31,11 @@ class Run:
         self.marks = [Mark(e.id, e.title, e.points) for e in assignment.exercises]
         self.deadline = time.monotonic() + limits.total * limits.patience
         self.left = limits.total  # seconds of processor time
+        self.last = Ended("timed out", "the time for the whole notebook was used up")
         self.at: Cell | Mark | None = None  # what is running
 
     def finish(self) -> str:
         """Grade all that can be graded, and return the status."""
-        last = Ended("timed out", "the time for the whole notebook was used up")
         for again in range(RESTARTS):
             if self.left <= 0 or time.monotonic() > self.deadline:
                 break
@@ -51,16 +51,21 @@ class Run:
                     break
                 except Ended as end:
                     self._without(end)
-                    last = end
+                    self.last = end
                 finally:
                     self.left -= session.spent
         for mark in self.marks:
             if mark.state == "not reached":
-                _stop(mark, last)
+                _stop(mark, self.last)
+        return self.status
+
+    @property
+    def status(self) -> str:
+        """What the states of the exercises make of the whole."""
         states = {mark.state for mark in self.marks}
         if states == {"graded"}:
             return "graded"
-        return "partly graded" if states & {"graded", "needs a look"} else last.status
+        return "partly graded" if states & {"graded", "needs a look"} else self.last.status
 
     @property
     def findings(self) -> list[str]:

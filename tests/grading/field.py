@@ -21,8 +21,7 @@ class Field:
 
     change  makes it from the master
     score   the points that are deserved
-    says    what the findings must contain
-    silent  whether there must be no finding at all
+    says    what the findings must contain; if nothing, there must be no finding
     """
 
     name: str
@@ -31,7 +30,6 @@ class Field:
     score: float = 100
     says: str = ""
     assignment: str = A1
-    silent: bool = False
 
     def judge(self, result: Result) -> str | None:
         """Return what is wrong with the result, or None."""
@@ -40,7 +38,7 @@ class Field:
             return f"it is {result.status} with {result.score} points: {told}"
         if self.says not in " ".join(told):
             return f"the findings do not contain {self.says!r}: {told}"
-        return f"it has findings: {told}" if self.silent and told else None
+        return f"it has findings: {told}" if told and not self.says else None
 
 
 # --- what they are made of -----------------------------------------------------------------------
@@ -201,10 +199,10 @@ NAMES = field(
     ("the answer in a cell below, its own left empty", both(
         answer("ex2_forward", STUB.format(head="add_noise(x0, t, eps, alpha_bar)")),
         own(JUMP, "ex2_forward"))),
-    ("ex8 has its own sample", below(
-        "ex8_guidance", "def sample(model, step, x, noise, trace=None):\n"
-        "    for t in range(len(noise) - 1, 0, -1):\n"
-        "        x = step(x, model(x, torch.full((len(x),), t)), t, noise[t])\n    return x")),
+    ("sample takes one more argument", both(
+        edited("ex7_sampler", lambda s: s.replace("step, x, noise)", "step, x, noise, seen=())")),
+        edited("ex8_guidance", lambda s: s.replace("step, x, noise)", "step, x, noise, seen=[])"))
+    )),
     ("T in a loop at the end", own("for T in (5, 10):\n    print(T)"), {"assignment": A4}),
     ("T in a loop in the middle", own("for T in (5, 10):\n    print(T)", "ex3a_check"),
      {"assignment": A4}),
@@ -234,23 +232,27 @@ MODES = field(
     ("no gradients", own("torch.set_grad_enabled(False)"), {"assignment": A2, "score": 80}),
     ("float64", own("torch.set_default_dtype(torch.float64)", EARLY),
      {"assignment": A2, "score": 80}),
-    ("float64 in a1", own("torch.set_default_dtype(torch.float64)")),
     ("another device", own("torch.set_default_device('meta')")),
-    ("deterministic", own("torch.use_deterministic_algorithms(True)\ntorch.set_num_threads(4)")),
-    ("NumPy raises", own("import numpy as np\nnp.seterr(all='raise')")),
+    ("deterministic", both(own("torch.use_deterministic_algorithms(True)\n"
+                               "torch.set_num_threads(4)"),
+                           inside("ex7_sampler", "noise):", "torch.ones(2).put_("
+                                  "torch.tensor([0]), torch.ones(1))"))),
+    ("NumPy raises", both(own("import numpy as np\nnp.seterr(all='raise')"),
+                          inside("ex7_sampler", "noise):", "np.exp(np.array(-1e4))"))),
     ("warnings are errors", both(own("import warnings\nwarnings.simplefilter('error')"),
                                  inside("ex2_forward", "eps, alpha_bar):",
                                         "import warnings; warnings.warn('slow')"))),
-    ("seeds", own("import numpy as np, random\nnp.random.seed(0)\ntorch.manual_seed(0)")),
     ("torch.randn patched", own("torch.randn = torch.rand")),
     ("Tensor.__add__ patched", own("torch.Tensor.__add__ = torch.Tensor.__sub__")),
     ("math.sqrt patched", own("import math, numpy as np\nmath.sqrt = np.sqrt\ndel torch.cat")),
-    ("print patched", own("import builtins\nbuiltins.print = builtins.sum = None")),
+    ("print patched", both(own("import builtins\nbuiltins.print = builtins.sum = None"),
+                           inside("ex7_sampler", "noise):", "print('walking')"))),
     ("output closed", both(own("import sys\nsys.stdout = open('log.txt', 'w')\n"
                                "sys.stdout.close()"),
                            inside("ex7_sampler", "noise):", "print('walking')"))),
-    ("few recursions, a tracer", own("import sys\nsys.setrecursionlimit(60)\n"
-                                     "sys.settrace(lambda *_: 1 / 0)")),
+    ("few recursions", both(own("import sys\nsys.setrecursionlimit(150)"),
+                            inside("ex7_sampler", "noise):",
+                                   "down = lambda n: n and down(n - 1); down(400)"))),
     ("LaTeX in pictures", both(own("plt.rcParams['text.usetex'] = True"),
                                inside("ex7_sampler", "noise):",
                                       "plt.title('x'); plt.savefig('x.png')"))),
