@@ -165,6 +165,7 @@ WATCHED: dict[object, dict[str, object]] = {}
 """Modules and classes that a notebook may patch, and what belongs into them."""
 PICTURES: dict[str, object] = {}
 """How pictures are drawn before the student changes it."""
+FILTERS = list(warnings.filters)
 RECURSION = sys.getrecursionlimit()
 MOST = 10**6
 """Numbers that are taken from something like ``map``, which need not end."""
@@ -607,6 +608,7 @@ def changed(argument: object, given: object) -> bool:
 def forget(shell: InteractiveShell) -> dict:
     """Begin anew, for a notebook that can be trusted not to have prepared the process."""
     put_back()
+    warnings.filters[:] = FILTERS
     shell.reset(new_session=False)
     for memory in (KEPT, QUESTIONS, AFTER, MADE):
         memory.clear()

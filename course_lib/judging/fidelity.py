@@ -8,7 +8,7 @@ they depend on the classifier, and most on N. Quote each beside what as many oth
 import torch
 from torch import Tensor, nn
 
-ROWS = 1000  # of a table of distances at a time, so that memory stays bounded
+ROWS = 200  # of a table of distances at a time, so that memory stays bounded
 
 
 class Seen(nn.Module):

@@ -180,7 +180,7 @@ NAMES = field(
     ("a trial before the next answer", own("def sample(*_):\n    return 0", "ex7_check")),
     ("sum is a number", both(own("sum = 0.0\nfor v in (1, 2):\n    sum += v"),
                              answer("ex5_loss", HELPED.format(helper="(lambda off: sum("
-                                    "off.square().flatten().tolist()) / off.numel())")))),
+                                    "off.square().flatten()) / off.numel())")))),
     ("torch is a number", own("torch = 3")),
     ("a helper deleted at the end", both(own(MSE, "ex2_check"), own("del mse"),
                                          answer("ex5_loss", HELPED.format(helper="mse")))),

@@ -32,7 +32,7 @@ def test_it_gets_what_it_deserves(case, shared, tmp_path):
     assignment = probes.load(case.assignment, audit.SOLUTIONS)
     content = case.change(demo.load_master(case.assignment, audit.SOLUTIONS))
     path = demo.submit(content, tmp_path, "ana", case.assignment)
-    work = notebook.read(path, assignment.notebook)
+    work = notebook.read(path.read_bytes(), assignment.notebook)
     run = Run(assignment, work, sandbox.bubblewrap, LIMITS, "")
     shared.request({"op": "forget"}, {}, LIMITS.cell)
     run.answer(shared)

@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MASTERS = sorted((ROOT / "solutions").glob("*/*.ipynb"))
 CHECK = "nbval-check-output"
-MEMORY = 1800 << 20
-"""Bytes that a kernel may take: Binder's 2 GB less what Jupyter itself needs."""
+MEMORY = 2 << 30
+"""Bytes that a kernel may take: what Binder gives."""
 MEASURE = """if True:
     import resource, subprocess, sys
     code = subprocess.call(sys.argv[1:])
