@@ -10,7 +10,15 @@ from tqdm import tqdm
 from course_lib.cli.errors import fail
 from course_lib.cli.export import Results, note
 from course_lib.cli.grade import Solutions
-from course_lib.grading import notebook, probes, side_by_side, similarity, submissions
+from course_lib.grading import (
+    anonymous,
+    by_hand,
+    notebook,
+    probes,
+    side_by_side,
+    similarity,
+    submissions,
+)
 from course_lib.grading import results as storage
 from course_lib.grading.files import Unreadable
 
@@ -103,3 +111,56 @@ def similar(
     typer.echo(side_by_side.usual(found, threshold))
     pairs = len(side_by_side.chosen(found, threshold))
     typer.echo(f"Wrote {folder}/similar.html with {pairs} pairs, and similar.csv.")
+
+
+@app.command("by-hand")
+def by_hand_command(
+    assignment: Annotated[str, typer.Argument(help="Such as a2_mnist_ddpm.")],
+    submitted: Submitted,
+    solutions: Solutions = Path("solutions"),
+    results: Results = Path("results"),
+) -> None:
+    """Write all answers in words on pages without names, and a table for their points.
+
+    RESULTS/<assignment>/by_hand/ holds a page for each question, the rubric first, and
+    by_hand.csv; give it to whoever reads the answers, and fill in the points. The key that tells
+    whose they are lies beside that folder. `course report` and `course export` then count the
+    points. Run this again for whoever was late: what was filled in stays.
+
+    Example: course by-hand a2_mnist_ddpm submitted/
+    """
+    told: list[str] = []
+    handed = {}
+    master = solutions / assignment / f"{assignment}.ipynb"
+    asked: list[anonymous.Question] = []
+    for one in read_class(submitted, assignment, solutions, told):
+        asked = asked or anonymous.questions(master)
+        try:
+            handed[one.student] = (one.called, anonymous.answers(one.data, master, asked))
+        except Unreadable as reason:
+            told.append(f"{one.who}: {reason.finding}")
+    for sentence in told:
+        note(sentence)
+    if not asked:
+        raise fail(f"{assignment} asks for nothing that a person reads, or nobody handed it in.")
+    folder = results / assignment
+    try:
+        texts = {student: written for student, (_, written) in handed.items()}
+        found, changed = by_hand.prepare(folder, asked, texts)
+    except by_hand.SheetUnreadable as error:
+        raise fail(error) from error
+    for sentence in changed:
+        note(sentence)
+    for question in asked:
+        shown = {
+            code: anonymous.without_names(
+                texts[student][question.id], (student, handed[student][0]), handed
+            )
+            for code, student in found[question.id].items()
+        }
+        page = anonymous.question_page(assignment, question, shown)
+        storage.write_atomically(folder / by_hand.SHEET.with_name(f"{question.id}.html"), page)
+    typer.echo(
+        f"Wrote {len(asked)} pages and by_hand.csv to {folder / by_hand.SHEET.parent}; "
+        f"{folder / by_hand.KEY} tells whose answers they are."
+    )
