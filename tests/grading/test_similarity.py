@@ -143,6 +143,12 @@ def test_independent_right_answers_are_not_reported(count):
     assert not above(compare([document(str(i), one) for i, one in enumerate(each)], RELEASED))
 
 
+def test_what_more_than_a_few_have_written_is_no_evidence():
+    several = [document(f"a{i}", OWN) for i in range(similarity.FEW + 1)]
+    assert not above(compare([*crowd(8), *several], RELEASED))
+    assert len(above(compare([*crowd(8), *several[:3]], RELEASED))) == 3
+
+
 def test_released_code_and_empty_answers_are_no_pair():
     empty = demo.unanswered(demo.load_master(NAME, SOLUTIONS), list(ANSWERS))
     for content in (GIVEN, empty, {"cells": []}):
