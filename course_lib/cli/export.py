@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from course_lib.cli.errors import fail
-from course_lib.grading import arrivals, export, report
+from course_lib.grading import arrivals, by_hand, export, report
 from course_lib.grading import release as releases
 from course_lib.grading import results as storage
 
@@ -42,6 +42,9 @@ def stored_results(folder: Path) -> list[storage.Result]:
         raise fail(f"there are no results in {folder} of students who are still there.")
     if older := report.outdated(kept):
         note(f"graded before an exercise was added, so grade again: {', '.join(older)}.")
+    kept, told = by_hand.given(kept, folder)
+    for sentence in told:
+        note(sentence)
     return kept
 
 

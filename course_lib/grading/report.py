@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from course_lib.grading import items
 from course_lib.grading.results import Mark, Result, file_name, write_atomically
 
 STYLE = """
@@ -129,9 +130,10 @@ def bars(counts: Sequence[tuple[str, int]]) -> str:
 
 
 def overview(results: Sequence[Result]) -> str:
-    """The class on one page: statuses, a histogram per exercise, the commonest findings."""
+    """The class on one page: statistics, statuses, histograms, the commonest findings."""
     statuses = Counter(result.status for result in results)
-    parts = ["<h2>Statuses</h2>", bars(statuses.most_common()), "<h2>Total</h2>"]
+    parts = ["<h2>Exercises</h2>", items.as_html(items.analyse(results))]
+    parts += ["<h2>Statuses</h2>", bars(statuses.most_common()), "<h2>Total</h2>"]
     tenths = Counter(
         min(9, int(10 * result.score / result.points))
         for result in results
@@ -153,8 +155,9 @@ def overview(results: Sequence[Result]) -> str:
 
 
 def write_all(results: Sequence[Result], folder: Path) -> None:
-    """Write ``grades.csv``, ``overview.html`` and ``feedback/<student>.html``."""
+    """Write ``grades.csv``, ``statistics.csv``, ``overview.html``, ``feedback/<student>.html``."""
     write_atomically(folder / "grades.csv", table(results))
+    write_atomically(folder / "statistics.csv", items.as_csv(items.analyse(results)))
     write_atomically(folder / "overview.html", overview(results))
     for result in results:
         path = folder / "feedback" / f"{file_name(result.student)}.html"
