@@ -100,7 +100,9 @@ def _noise(patient: Patient) -> Tensor:
     added = end[1:, 0] ** 2 * before  # the steps that follow divide by √(1 − β)
     fits = (added > 0.98 * beta * (1 - before) / (1 - now)) & (added < 1.02 * beta)
     for t in range(2, T + 1):
-        require(fits[t - 1], f"In the step from t = {t}, the noise has not the variance of DDPM.")
+        require(
+            fits[t - 1], f"In the step from t = {t}, the variance of the noise is none of DDPM's."
+        )
     return torch.stack(times)
 
 
