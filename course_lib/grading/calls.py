@@ -90,11 +90,12 @@ class Call:
     """One call of a student's function.
 
     function  its name
-    args      arrays, numbers, lists of numbers, None, Network, Step, Move, Seed, Jump or Walk
+    args      arrays, numbers, lists of numbers, None, Network, Step, Move, Seed, Jump or Walk;
+              arrays come as float32, as bytes if they are, or else as int64
     shapes    the shape of each array that must come back
     optional  whether the call may fail; the judge then gets None for each array
     instead   stand-ins for other functions of the student's while the call lasts, by name, so
-              that a fault of theirs is not counted twice
+              that a fault of theirs is not counted twice; or other values for names of the set-up
     whole     which of the results must be of a type that holds whole numbers only
     learns    whether the result must come with a graph, for the network's weights to learn
     may_change  which of the arguments may be changed in place
@@ -116,8 +117,9 @@ class Call:
         def keep(value: object) -> str:
             key = str(len(arrays))
             value = np.asarray(value)
+            whole = np.uint8 if value.dtype == np.uint8 else np.int64
             arrays[key] = np.ascontiguousarray(
-                value, dtype=np.float32 if value.dtype.kind == "f" else np.int64
+                value, dtype=np.float32 if value.dtype.kind == "f" else whole
             )
             return key
 

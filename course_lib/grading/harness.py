@@ -261,10 +261,9 @@ class Walk:
 
 
 def tensor(array: np.ndarray) -> torch.Tensor:
-    """Turn an array into what a student expects: float32, or whole numbers."""
-    return torch.from_numpy(array.copy()).to(
-        torch.float32 if array.dtype.kind == "f" else torch.int64
-    )
+    """Turn an array into what a student expects: float32, whole numbers, or bytes."""
+    whole = torch.uint8 if array.dtype == np.uint8 else torch.int64
+    return torch.from_numpy(array.copy()).to(torch.float32 if array.dtype.kind == "f" else whole)
 
 
 def build(argument: object, arrays: dict) -> object:
