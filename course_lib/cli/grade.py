@@ -3,7 +3,7 @@
 import os
 import secrets
 from contextlib import AbstractContextManager, nullcontext
-from datetime import date, datetime, time
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ from tqdm import tqdm
 from course_lib.cli import outputs
 from course_lib.cli.errors import fail
 from course_lib.cli.export import Results, note, report_command
-from course_lib.grading import arrivals, demo, grade, platforms, probes, sandbox
+from course_lib.grading import arrivals, demo, grade, lateness, platforms, probes, sandbox
 from course_lib.grading import release as releases
 from course_lib.grading import results as storage
 
@@ -80,11 +80,7 @@ def end_of(text: str) -> datetime:
     Raises  typer.BadParameter if it is neither a day nor a time
     """
     try:
-        return datetime.combine(date.fromisoformat(text.strip()), time.max)
-    except ValueError:
-        pass
-    try:
-        return datetime.fromisoformat(text.strip())
+        return lateness.moment(text)
     except ValueError as error:
         raise typer.BadParameter(
             f"{text!r} is not like 2025-03-01 or 2025-03-01T18:00."

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from course_lib.grading.by_hand import HandMark
 from course_lib.grading.release import InstructorExtraMissing
-from course_lib.grading.report import earned, harmless, number, total
+from course_lib.grading.report import earned, final, harmless, number, total
 from course_lib.grading.results import Mark, Result
 
 LOGIN = re.compile(r"[\w.@+=-]*")
@@ -134,6 +134,9 @@ def _store(book, result: Result) -> bool:
             continue
         grade.auto_score = mark.score if graded else None
         grade.needs_manual_grade = not graded
+    if scored:
+        notebook = book.find_submission_notebook(name, name, student)
+        notebook.late_submission_penalty = result.score - result.final
     book.db.commit()
     return scored
 
@@ -170,7 +173,7 @@ def canvas(results: Sequence[Result]) -> str:
         exact = student if LOGIN.fullmatch(student) else harmless(student)
         own = result.platform == "Canvas" and student.isdecimal()
         ids = [student, "", ""] if own else ["", "", exact]
-        writer.writerow([shown, *ids, "", total(result)])
+        writer.writerow([shown, *ids, "", final(result)])
     return out.getvalue()
 
 
@@ -194,4 +197,6 @@ def gradescope(result: Result) -> str:
         result.findings if total(result) else [f"Not graded ({result.status}).", *result.findings]
     )
     content = {"output": "\n".join(about), "output_format": "text", "tests": tests}
+    if result.penalty and total(result):
+        content["score"] = result.final  # Gradescope takes it in the place of the tests' sum
     return json.dumps({**content, "execution_time": round(result.seconds)}, indent=1)

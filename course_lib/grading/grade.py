@@ -94,6 +94,7 @@ def grade_one(job: Job) -> Result:
         result.key = job.key()
         found = job.find()
         result.findings += found.findings
+        result.handed_in = found.time
         submission = notebook.read(found.data, assignment.notebook)
         if job.due is not None:
             result.late_days = max(0, -int((job.due - found.time) // 86400))

@@ -38,6 +38,11 @@ def total(result: Result) -> str:
     return number(result.score) if graded else ""
 
 
+def final(result: Result) -> str:
+    """The score less what being late costs, empty if nothing could be graded."""
+    return number(result.final) if total(result) else ""
+
+
 def harmless(text: str) -> str:
     """Keep a spreadsheet from taking text for a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
@@ -64,7 +69,9 @@ def table(results: Sequence[Result]) -> str:
     writer = csv.writer(out)
     columns = list(exercises(results))
     named = ["name"] if any(result.called for result in results) else []
-    head = ["student", *named, "status", "late_days", "score", "points"]
+    judged = any(result.penalty is not None for result in results)
+    costs = ["penalty_percent", "final"] if judged else []
+    head = ["student", *named, "status", "late_days", "score", "points", *costs]
     writer.writerow([*head, *columns, "findings"])
     for result in results:
         marks = {mark.id: earned(mark) for mark in result.marks}
@@ -76,6 +83,7 @@ def table(results: Sequence[Result]) -> str:
                 result.late_days,
                 total(result),
                 number(result.points),
+                *([number(result.penalty or 0), final(result)] if judged else []),
                 *(marks.get(column, "") for column in columns),
                 harmless(" ".join(result.findings)),
             ]
@@ -108,6 +116,9 @@ def feedback(result: Result) -> str:
     late = f", {result.late_days} days late" if result.late_days else ""
     score = total(result) or "not graded"
     parts = [f"<p><b>{score} of {number(result.points)} points</b> ({result.status}{late})</p>"]
+    if result.penalty and total(result):
+        cost = f"Being late costs {number(result.penalty)}% of them"
+        parts.append(f"<p>{cost}, which leaves <b>{final(result)} points</b>.</p>")
     if result.findings:
         parts += ["<h2>About the file</h2>", bullets(result.findings)]
     rows = [row(mark) for mark in result.marks if mark.state != "not reached"]

@@ -46,6 +46,8 @@ class Result:
     source    the class's folder
     platform  whose number ``student`` is, such as Canvas; empty if it is a folder's name
     called    the student's name, as the platform writes it
+    handed_in seconds since 1970; 0 if that is not known
+    penalty   percent of the score that being late costs; None where no policy says
     """
 
     student: str
@@ -59,11 +61,18 @@ class Result:
     source: str = ""
     platform: str = ""
     called: str = ""
+    handed_in: float = 0.0
+    penalty: float | None = None
 
     @property
     def score(self) -> float:
         """Points earned."""
         return sum(mark.score for mark in self.marks)
+
+    @property
+    def final(self) -> float:
+        """Points earned, less what being late costs."""
+        return round(self.score * (1 - (self.penalty or 0.0) / 100), 2)
 
     @property
     def points(self) -> float:
