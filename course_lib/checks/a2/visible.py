@@ -60,7 +60,7 @@ def _times(build: Callable, image: Tensor) -> None:
     times = torch.tensor([0, 1, 2, 40, 400, 401, 402, 999, 1000])
     told = answers(build, image.expand(len(times), -1, -1, -1), times)[2].double()
     moves = (told[1:] - told[:-1]).square().mean((1, 2, 3)).sqrt() / told.std()
-    require(moves.max() > 1e-6, "The answer is the same at different times: where does t end up?")
+    require(moves.max() > 2e-4, "The answer is the same at different times: where does t end up?")
     for t, one, other in zip(times[1:].tolist(), told, told[1:]):
         require(
             not torch.equal(one, other), f"Up to t = {t}, some times get one and the same answer."
