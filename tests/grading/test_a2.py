@@ -1,6 +1,8 @@
 """The judges of a2_mnist_ddpm: other networks pass, shares of points add up, tricks do not pay."""
 
+import contextlib
 import importlib.util
+from collections.abc import Generator
 
 import numpy as np
 import pytest
@@ -40,11 +42,15 @@ def findings(grading, network):
     }
     found = []
     for probe in grading.networks(np.random.default_rng(0)):
-        (call,) = probe.calls
-        asked = [tensor(a) if isinstance(a, np.ndarray) else a for a in call.args]
-        outputs = functions[call.function](network, *asked)
-        outputs = outputs if isinstance(outputs, tuple) else [torch.as_tensor(outputs)]
-        found.append(probe.judge([a.double().numpy() for a in outputs], {}))
+        calls = probe.calls if isinstance(probe.calls, Generator) else (c for c in probe.calls)
+        outputs, back = [], None
+        with contextlib.suppress(StopIteration):
+            while call := calls.send(back):
+                asked = [tensor(a) if isinstance(a, np.ndarray) else a for a in call.args]
+                back = functions[call.function](network, *asked)
+                back = back if isinstance(back, tuple) else [torch.as_tensor(back)]
+                outputs += (back := [a.double().numpy() for a in back])
+        found.append(probe.judge(outputs, {}))
     return [finding for finding in found if finding]
 
 
