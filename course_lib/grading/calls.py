@@ -16,6 +16,7 @@ Array = np.ndarray
 class Network:
     """A network with known weights, which the harness can build too: x @ mix + t time + labels[y].
 
+    x is (B, D), or images (B, …, D).
     mix     (D, D)
     time    (D,)
     labels  (K + 1, D); the last row stands for "no label"
@@ -27,7 +28,8 @@ class Network:
 
     def __call__(self, x: Array, t: Array | int, y: Array | int = -1) -> Array:
         t, y = np.broadcast_to(t, len(x)), np.broadcast_to(y, len(x))
-        return x @ self.mix + t[:, None] * self.time + self.labels[y % len(self.labels)]
+        told = t[:, None] * self.time + self.labels[y % len(self.labels)]
+        return x @ self.mix + told.reshape(len(x), *[1] * (x.ndim - 2), -1)
 
 
 @dataclass(frozen=True)
