@@ -47,6 +47,7 @@ class Result:
     platform  whose number ``student`` is, such as Canvas; empty if it is a folder's name
     called    the student's name, as the platform writes it
     handed_in seconds since 1970; 0 if that is not known
+    digest    of the notebook that was graded; empty if there was none
     penalty   percent of the score that being late costs; None where no policy says
     """
 
@@ -62,6 +63,7 @@ class Result:
     platform: str = ""
     called: str = ""
     handed_in: float = 0.0
+    digest: str = ""
     penalty: float | None = None
 
     @property

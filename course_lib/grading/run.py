@@ -62,10 +62,7 @@ class Run:
     @property
     def status(self) -> str:
         """What the states of the exercises make of the whole."""
-        states = {mark.state for mark in self.marks}
-        if states == {"graded"}:
-            return "graded"
-        return "partly graded" if states & {"graded", "needs a look"} else self.last.status
+        return status_of(self.marks, self.last.status)
 
     @property
     def findings(self) -> list[str]:
@@ -136,6 +133,14 @@ class Run:
             if mark.id == name and mark.state == "not reached":
                 stop.lost.append(mark.title)
                 _stop(mark, end)
+
+
+def status_of(marks: Sequence[Mark], this: str) -> str:
+    """Return what the states of the exercises make of the whole; if none is graded, this."""
+    states = {mark.state for mark in marks}
+    if states == {"graded"}:
+        return "graded"
+    return "partly graded" if states & {"graded", "needs a look"} else this
 
 
 def _stop(mark: Mark, end: Ended) -> None:
