@@ -1,7 +1,6 @@
 """Answers are changed in every small way, and what the grader lets pass is counted rightly."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -10,8 +9,8 @@ pytest.importorskip("cosmic_ray", reason="cosmic-ray comes with the extra dev")
 import mutation
 from audit import SOLUTIONS
 from mutants import Mutant, mutants, plain
-from mutation import CAUGHT, ERROR, PASSED, Row
 from survivors import SURVIVORS, Survivor
+from tally import CAUGHT, ERROR, PASSED, Row, outcome, share, table
 
 from course_lib.grading import demo, notebook
 from course_lib.grading.results import Mark
@@ -57,12 +56,12 @@ def test_what_cannot_be_seen_does_not_count():
     equivalent = Survivor("It is the same.", (("x - 1", "x - 3"),))
     accepted = Survivor("It does no harm.", (("x - 1", "x - 4"),), equivalent=False)
     one = row(CAUGHT, PASSED, PASSED, ERROR, listed=[equivalent, accepted])
-    assert (one.caught, one.equivalent) == (2, 1)
-    assert mutation.share([one]) == pytest.approx(2 / 3)
-    assert mutation.share([one, row(CAUGHT, CAUGHT, CAUGHT, CAUGHT)]) == pytest.approx(6 / 7)
+    assert share([one]) == pytest.approx(2 / 3)
+    assert share([one], errors=False) == pytest.approx(1 / 2)
+    assert share([one, row(CAUGHT, CAUGHT, CAUGHT, CAUGHT)]) == pytest.approx(6 / 7)
     assert not list(one.faults())
-    shown = mutation.table([one]).splitlines()
-    assert shown[1].split()[1:] == ["ex1", "4", "4", "2", "1", "1", "1", "66.7%"]
+    shown = table([one]).splitlines()
+    assert shown[1].split()[1:] == ["ex1", *"442111", "66.7%", "50.0%"]
 
 
 def test_a_survivor_that_is_not_listed_is_told():
@@ -83,19 +82,20 @@ def test_what_was_not_graded_is_not_judged():
 
 
 @pytest.mark.parametrize(
-    "state, score, errors, outcome",
+    "state, score, errors, expected",
     [
         ("graded", 0, [], CAUGHT),
         ("graded", 5, [], CAUGHT),
+        ("graded", 5, ["TypeError"], PASSED),
         ("graded", 0, ["TypeError"], ERROR),
         ("timed out", 0, [], ERROR),
         ("graded", 10, ["of a call that may fail"], PASSED),
         ("needs a look", 0, ["ImportError"], PASSED),
     ],
 )
-def test_what_counts_as_caught(state, score, errors, outcome):
+def test_what_counts_as_caught(state, score, errors, expected):
     mark = Mark("ex1", "One", 10, score, state, [], [{"errors": errors}])
-    assert mutation.outcome(mark) == outcome
+    assert outcome(mark) == expected
 
 
 @pytest.mark.parametrize("place", SURVIVORS, ids="/".join)
@@ -110,20 +110,23 @@ def test_every_listed_survivor_has_a_reason_and_changes_a_line_of_the_master(pla
 
 @pytest.mark.sandboxed
 def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(mutation, "STORED", tmp_path)
+    monkeypatch.setattr(mutation, "FILE", file := tmp_path / "build" / "outcomes.jsonl")
     (first,) = mutation.rows(["a3_sampling_and_guidance"], ["ex8_elbow"], 3)
     assert mutation.run([first], 1)
     assert set(first.outcomes.values()) <= {CAUGHT, ERROR, PASSED}
-    (file,) = Path(tmp_path).glob("*.jsonl")
     lines = file.read_text().splitlines()
     assert len(lines) == len(first.outcomes) == 3
     key, _ = json.loads(lines[0])
-    file.write_text(f'["{key}", "caught"]\n["cut of')  # as a killed run leaves it
+    file.write_text(f'["{key}", "caught"]\n["cut of\n')  # as a killed run leaves it
     graded = []
-    monkeypatch.setattr(
-        mutation, "grade_some", lambda name, todo, file: graded.extend(todo) or len(todo)
-    )
+
+    def grade_some(name, todo, done):
+        done(*todo[0][:1], PASSED)
+        graded.extend(todo)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mutation, "grade_some", grade_some)
     (again,) = mutation.rows(["a3_sampling_and_guidance"], ["ex8_elbow"], 3)
-    assert mutation.run([again], 1)
-    assert len(graded) == 2
-    assert list(again.outcomes.values()) == [CAUGHT]
+    assert not mutation.run([again], 1)
+    assert len(graded) == 2, "what is known is not graded again"
+    assert list(again.outcomes.values()) == [CAUGHT, PASSED], "what was graded is not lost"
