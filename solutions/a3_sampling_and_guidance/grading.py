@@ -129,16 +129,17 @@ def steps_of_ddim(rng: Generator):
 
 
 def clips(rng: Generator):
-    """Ask for points and for images of which some guesses lie outside of [-1, 1].
+    """Ask for points and for images, of which half of the guesses lie outside of [-1, 1].
 
-    Distinguishes: a clipped x0 from a free one and from one clipped to [0, 1]; and eps that was
-    computed anew from eps that was kept, and from eps that was clipped.
+    Distinguishes: a clipped x0 from a free one, from one clipped to [0, 1], and from its sign; and
+    eps that was computed anew from eps that was kept, and from eps that was clipped.
     """
     T = 50
     alpha_bar = single(linear(T)[1])
-    for t, shape in ((int(rng.integers(20, 45)), (6, 2)), (T, (3, 1, 4, 4))):
-        x_t, eps = normal(rng, *shape), normal(rng, *shape)
-        a = alpha_bar[t]
+    for t, shape in ((int(rng.integers(20, 45)), (6, 2)), (T, (3, 1, 4, 4)), (1, (8, 2))):
+        a, eps = alpha_bar[t], normal(rng, *shape)
+        guesses = rng.permutation(np.linspace(-2.2, 2.2, eps.size)).reshape(shape)
+        x_t = single(a**0.5 * guesses + (1 - a) ** 0.5 * eps)
         free = (x_t - (1 - a) ** 0.5 * eps) / a**0.5
         x0 = free.clip(-1, 1)
         again = (x_t - a**0.5 * x0) / (1 - a) ** 0.5
@@ -174,13 +175,14 @@ def walk(model, move, x, times, noise, told=lambda t, s: t, draw=lambda i: i):
 def walks(rng: Generator):
     """Ask for two walks along uneven times, since the student's own may be spaced differently.
 
-    Distinguishes: all steps from walks that lack the first or the last; the network told t from
-    one told s; noise[i] from noise[i + 1], from draws in the other order, and from one draw; and
-    the sample from the starting noise.
+    Distinguishes: all steps from walks that lack the first or the last; as many steps as the
+    times allow from as many as there are draws of noise, of which some are left over once; the
+    network told t from one told s; noise[i] from noise[i + 1], from draws in the other order, and
+    from one draw; and the sample from the starting noise.
     """
     for times in ([14, 11, 10, 4, 0], [9, 8, 3, 2, 1, 0]):
         T, B = times[0], 4
-        model, x, noise = network(rng, T), normal(rng, B, 2), normal(rng, len(times), B, 2)
+        model, x, noise = network(rng, T), normal(rng, B, 2), normal(rng, 5, B, 2)
         move = Move(
             single(rng.uniform(0.85, 1.05, T + 1)),
             single(-rng.uniform(0.1, 0.3, T + 1)),
@@ -205,7 +207,7 @@ def walks(rng: Generator):
                 "The draws of noise are used in the wrong order.",
                 wrong(draw=lambda i, last=last: last - i),
             ),
-            ("The draws of noise are used late by one.", wrong(draw=lambda i: i + 1)),
+            ("The draws of noise are used late by one.", wrong(draw=lambda i: (i + 1) % 5)),
             ("One draw of noise serves for every step.", wrong(draw=lambda i: 0)),
             ("The starting noise was returned.", x),
         ]

@@ -90,7 +90,7 @@ class Exchanged(Ours):
 
 
 class OtherName(Ours):
-    """Read another variable of the same function, of those that have a value by then."""
+    """Read another variable of the same function, of those that earlier lines set."""
 
     def changes(self, node):
         function = node.search_ancestor("funcdef") if node.type == "name" else None
@@ -99,7 +99,7 @@ class OtherName(Ours):
         known = {
             leaf.value
             for leaf in leaves(function)
-            if leaf.type == "name" and leaf.is_definition() and leaf.start_pos < start(node)
+            if leaf.type == "name" and leaf.is_definition() and leaf.line < node.line
         } - {function.name.value, "self"}
         named = node.parent.type == "argument" and node.parent.children[0] is node
         if node.value not in known or named:
@@ -121,11 +121,6 @@ def leaves(node: NodeOrLeaf) -> Iterator[NodeOrLeaf]:
         yield from leaves(child)
     if not hasattr(node, "children"):
         yield node
-
-
-def start(node: NodeOrLeaf) -> tuple[int, int]:
-    """Where the line of a node begins."""
-    return node.start_pos[0], 0
 
 
 def operators() -> list[Operator]:

@@ -47,7 +47,8 @@ def test_every_small_change_of_a_solution_is_made():
 
 
 def test_every_change_is_another_program():
-    sources = [mutant.source for mutant in mutants(ANSWER)]
+    twice = ANSWER.replace("rest.sqrt()", "rest.sqrt().sqrt()")  # without either: the same
+    sources = [mutant.source for mutant in mutants(twice)]
     assert len(sources) == len(set(sources)) >= 20
     assert all(compile(source, "", "exec") for source in sources)
 
