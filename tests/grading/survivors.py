@@ -75,7 +75,7 @@ SURVIVORS: dict[tuple[str, str], list[Survivor]] = {
     ],
     (A3, "ex8_elbow"): [
         Survivor(
-            "0.1 is no binary fraction, so that rounding decides a tie; right answers differ in it.",
+            "0.1 is no binary fraction: rounding decides a tie, and right answers differ in it.",
             ((ELBOW, ELBOW.replace(">=", ">")),),
             equivalent=False,
         ),
