@@ -26,6 +26,9 @@ TIMES = "return torch.linspace(T, 0, steps + 1, dtype=torch.float64).round().int
 KEPT = "kept = (1 - b - sigma**2).clamp(min=0).sqrt()"
 GONE = "gone = torch.rand(y.shape, generator=generator) < p"
 ELBOW = "return float(w[accuracy >= accuracy.max() - 0.1].min())"
+MEAN = "return (total / t.bincount(minlength=T + 1))[1:]"
+BYTES = "return raw.float() / 127.5 - 1"
+BETA = "beta = torch.cat([torch.zeros(1), 1000 / T * torch.linspace(1e-4, 0.02, T)])"
 
 SURVIVORS: dict[tuple[str, str], list[Survivor]] = {
     (A1, "ex1_schedule"): [
@@ -78,6 +81,32 @@ SURVIVORS: dict[tuple[str, str], list[Survivor]] = {
             "0.1 is no binary fraction: rounding decides a tie, and right answers differ in it.",
             ((ELBOW, ELBOW.replace(">=", ">")),),
             equivalent=False,
+        ),
+    ],
+    (A4, "ex0_curve"): [
+        Survivor(
+            "There is an error at each time, T included, so that the counts reach to T anyway.",
+            tuple(
+                (MEAN, MEAN.replace("T + 1", f"T {sign} 1"))
+                for sign in ("-", "*", "**", "^", ">>")
+            ),
+        ),
+    ],
+    (A4, "ex3b_mend"): [
+        Survivor(
+            "Bytes divided by a number that is not whole are float32.",
+            ((BYTES, BYTES.replace("raw.float()", "raw")),),
+        ),
+    ],
+    (A4, "ex6b_mend"): [
+        Survivor(
+            "The table has one dimension, so that the last is the first.",
+            (("ab = (1 - beta).cumprod(0)", "ab = (1 - beta).cumprod(-1)"),),
+        ),
+        Survivor("T is 25, which divides 1000.", ((BETA, BETA.replace("1000 / T", "1000 // T")),)),
+        Survivor(
+            "In the last step, to t = 0, all noise is gone, and x is the guess of x0.",
+            (("return x", "return x0"),),
         ),
     ],
 }
