@@ -22,6 +22,7 @@ class Survivor(NamedTuple):
 A1, A2, A3, A4 = "a1_toy_diffusion", "a2_mnist_ddpm", "a3_sampling_and_guidance", "a4_diagnosis"
 SHARE = "share = alpha_bar[t].reshape(-1, *[1] * (x0.ndim - 1)) # (B, 1, ..., 1)"
 WAVES = "frequency = 10_000 ** (-torch.arange(d // 2) / (d // 2))"
+EVAL = "return model.eval().requires_grad_(False)"
 TIMES = "return torch.linspace(T, 0, steps + 1, dtype=torch.float64).round().int().tolist()"
 KEPT = "kept = (1 - b - sigma**2).clamp(min=0).sqrt()"
 GONE = "gone = torch.rand(y.shape, generator=generator) < p"
@@ -47,6 +48,20 @@ SURVIVORS: dict[tuple[str, str], list[Survivor]] = {
                 (WAVES, WAVES.replace("/ (d // 2)", "/ (d / 2)")),
                 (WAVES, WAVES.replace("arange(d // 2)", "arange(d / 2)")),
             ),
+        ),
+    ],
+    (A2, "ex4_trained"): [
+        Survivor(
+            "The master's network has no layer that behaves otherwise in training.",
+            ((EVAL, EVAL.replace(".eval()", "")),),
+        ),
+        Survivor(
+            "Whether the weights could go on learning is not asked.",
+            (
+                (EVAL, EVAL.replace(".requires_grad_(False)", "")),
+                (EVAL, EVAL.replace("False", "True")),
+            ),
+            equivalent=False,
         ),
     ],
     (A3, "ex1_times"): [

@@ -13,16 +13,14 @@ CAUGHT, ERROR, PASSED = "caught", "caught by an error", "passed"
 
 
 def outcome(mark: Mark) -> str:
-    """Say whether a change was caught.
-
-    One that stops with an error must not leave the exercise a part of its points; and what needs
-    a look has not been judged.
+    """Say whether a change was caught: whether it costs the exercise its points, or the share of
+    them that a ``Partial`` names. What needs a look has not been judged.
     """
     if mark.state == "needs a look" or mark.score == mark.points:
         return PASSED
     if mark.state == "graded" and not any(record["errors"] for record in mark.evidence):
         return CAUGHT
-    return PASSED if mark.score else ERROR
+    return ERROR
 
 
 @dataclass

@@ -87,7 +87,7 @@ def test_what_was_not_graded_is_not_judged():
     [
         ("graded", 0, [], CAUGHT),
         ("graded", 5, [], CAUGHT),
-        ("graded", 5, ["TypeError"], PASSED),
+        ("graded", 5, ["TypeError"], ERROR),
         ("graded", 0, ["TypeError"], ERROR),
         ("timed out", 0, [], ERROR),
         ("graded", 10, ["of a call that may fail"], PASSED),
