@@ -91,7 +91,7 @@ def grade_one(job: Job) -> Result:
     if job.only is not None:
         chosen = [exercise for exercise in assignment.exercises if exercise.id == job.only]
         assignment = replace(assignment, exercises=chosen)
-    marks = [Mark(e.id, e.title, e.points) for e in assignment.exercises]
+    marks = [Mark(e.id, e.title, e.points, read=e.read) for e in assignment.exercises]
     known = label(spelled(job.folder.name), job.folder.is_dir())
     result = Result(job.student, job.name, "crashed", marks, source=str(job.folder.parent))
     result.called, result.platform = (known.name, known.platform) if known else ("", "")

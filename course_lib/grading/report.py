@@ -13,7 +13,9 @@ from course_lib.grading.results import Mark, Result, file_name, write_atomically
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% } td, th { padding: .3rem .6rem; text-align: left;
-border-bottom: 1px solid #ccc; vertical-align: top } .bar { background: #4878a8; height: .8rem }
+border-bottom: 1px solid #ccc; vertical-align: top } pre { overflow-x: auto; padding: .4rem;
+background: #eef; font-size: .8em; white-space: pre-wrap }
+.bar { background: #4878a8; height: .8rem }
 """
 # A student's words are escaped; if one escaped escaping, a browser would still run nothing.
 HEAD = """<!doctype html><html lang="en"><meta charset="utf-8">
@@ -108,11 +110,16 @@ def row(mark: Mark) -> str:
     points = f"{earned(mark) or '–'} of {number(mark.points)}"
     fine = "All right." if mark.state == "graded" else "Not graded."
     findings = bullets(mark.findings) if mark.findings else fine
+    if mark.examples and mark.score < mark.points:
+        findings += "<p>To see it, paste this below your answer:</p>"
+        findings += "".join(f"<pre>{html.escape(text)}</pre>" for text in mark.examples.values())
+    if mark.findings and mark.read:
+        findings += f"<p>Read again: {html.escape(mark.read)}.</p>"
     return f"<tr><td>{html.escape(mark.title)}<td>{points}<td>{findings}</tr>"
 
 
 def feedback(result: Result) -> str:
-    """One student's page: points and findings; no inputs, and nothing of the truth."""
+    """One student's page: points, findings, and lines that show them; nothing of the truth."""
     late = f", {result.late_days} days late" if result.late_days else ""
     score = total(result) or "not graded"
     parts = [f"<p><b>{score} of {number(result.points)} points</b> ({result.status}{late})</p>"]

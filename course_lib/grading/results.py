@@ -24,6 +24,8 @@ class Mark:
               ``not reached``
     findings  sentences for the student
     evidence  a record per probe, for the instructor
+    read      where the course teaches it, such as "notebook 01, section 3"
+    examples  by finding, lines with which a student can see it
     """
 
     id: str
@@ -33,6 +35,8 @@ class Mark:
     state: str = "not reached"
     findings: list[str] = field(default_factory=list)
     evidence: list[dict] = field(default_factory=list)
+    read: str = ""
+    examples: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

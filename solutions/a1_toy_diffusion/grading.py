@@ -623,12 +623,60 @@ def conditional(rng: Generator, T: int, w: float, y: Array) -> Probe:
 
 
 EXERCISES = [
-    Exercise("ex1_schedule", "Schedule tables", 15, schedule),
-    Exercise("ex2_forward", "The forward process", 15, jump),
-    Exercise("ex3_embedding", "Embedding the time", 10, embedding),
-    Exercise("ex4_draw", "A training draw", 10, draws),
-    Exercise("ex5_loss", "The loss", 10, losses),
-    Exercise("ex6_reverse", "One reverse step", 15, steps_back),
-    Exercise("ex7_sampler", "A full sampler", 15, samplers),
-    Exercise("ex8_guidance", "Conditional sampling", 10, guided),
+    Exercise(
+        "ex1_schedule",
+        "Schedule tables",
+        15,
+        schedule,
+        read="notebook 01, section 2, “Walking into the noise”",
+    ),
+    Exercise(
+        "ex2_forward",
+        "The forward process",
+        15,
+        jump,
+        read="notebook 01, section 3, “One jump instead of forty steps”",
+    ),
+    Exercise(
+        "ex3_embedding",
+        "Embedding the time",
+        10,
+        embedding,
+        read="notebook 01, section 8, “A network that denoises”",
+    ),
+    Exercise(
+        "ex4_draw",
+        "A training draw",
+        10,
+        draws,
+        read="notebook 01, section 8, “A network that denoises”",
+    ),
+    Exercise(
+        "ex5_loss",
+        "The loss",
+        10,
+        losses,
+        read="notebook 01, section 8, “A network that denoises”",
+    ),
+    Exercise(
+        "ex6_reverse",
+        "One reverse step",
+        15,
+        steps_back,
+        read="notebook 03, section 9, “From noise to a digit, in a thousand steps”",
+    ),
+    Exercise(
+        "ex7_sampler",
+        "A full sampler",
+        15,
+        samplers,
+        read="notebook 01, section 7, “Walking back”",
+    ),
+    Exercise(
+        "ex8_guidance",
+        "Conditional sampling",
+        10,
+        guided,
+        read="notebook 02, section 8, “A first look at guidance”",
+    ),
 ]

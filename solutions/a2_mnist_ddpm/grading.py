@@ -628,8 +628,32 @@ def judge_images(images: Array, again: Array) -> str | None:
 
 
 EXERCISES = [
-    Exercise("ex1_model", "The network", 30, networks),
-    Exercise("ex2_process", "The process", 20, processes),
-    Exercise("ex3_sample", "The way back", 10, walks),
-    Exercise("ex4_trained", "Training, and digits", 20, trained),
+    Exercise(
+        "ex1_model",
+        "The network",
+        30,
+        networks,
+        read="notebook 03, section 5, “The U-Net, part by part”",
+    ),
+    Exercise(
+        "ex2_process",
+        "The process",
+        20,
+        processes,
+        read="notebook 03, section 6, “The training step”",
+    ),
+    Exercise(
+        "ex3_sample",
+        "The way back",
+        10,
+        walks,
+        read="notebook 03, section 9, “From noise to a digit, in a thousand steps”",
+    ),
+    Exercise(
+        "ex4_trained",
+        "Training, and digits",
+        20,
+        trained,
+        read="notebook 03, section 7, “Training, live”",
+    ),
 ]

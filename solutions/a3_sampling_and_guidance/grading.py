@@ -389,12 +389,60 @@ def elbows(rng: Generator):
 
 
 EXERCISES = [
-    Exercise("ex1_times", "Which times", 10, spacing),
-    Exercise("ex2_step", "One step of DDIM", 20, steps_of_ddim),
-    Exercise("ex3_clip", "Clipping", 15, clips),
-    Exercise("ex4_sampler", "A sampler over any times", 15, walks),
-    Exercise("ex5_drop", "Dropping labels", 10, drops),
-    Exercise("ex6_guidance", "Guidance", 10, guided),
-    Exercise("ex7_enough", "How many steps are enough", 10, enough),
-    Exercise("ex8_elbow", "The elbow", 10, elbows),
+    Exercise(
+        "ex1_times",
+        "Which times",
+        10,
+        spacing,
+        read="notebook 05, section 3, “Better steps, better stops”",
+    ),
+    Exercise(
+        "ex2_step",
+        "One step of DDIM",
+        20,
+        steps_of_ddim,
+        read="notebook 05, section 1, “One training, many ways back”",
+    ),
+    Exercise(
+        "ex3_clip",
+        "Clipping",
+        15,
+        clips,
+        read="notebook 03, section 10, “Ask for digits, in twenty steps”",
+    ),
+    Exercise(
+        "ex4_sampler",
+        "A sampler over any times",
+        15,
+        walks,
+        read="notebook 05, section 1, “One training, many ways back”",
+    ),
+    Exercise(
+        "ex5_drop",
+        "Dropping labels",
+        10,
+        drops,
+        read="notebook 02, section 5, “Training, with some labels hidden”",
+    ),
+    Exercise(
+        "ex6_guidance",
+        "Guidance",
+        10,
+        guided,
+        read="notebook 02, section 8, “A first look at guidance”",
+    ),
+    Exercise(
+        "ex7_enough",
+        "How many steps are enough",
+        10,
+        enough,
+        read="notebook 05, section 5, “Digits: steps and quality”",
+    ),
+    Exercise(
+        "ex8_elbow",
+        "The elbow",
+        10,
+        elbows,
+        read="notebook 06, section 4, “What it buys, what it costs”",
+    ),
 ]

@@ -479,7 +479,15 @@ PATIENTS = [
     (Fault.DEAD_TIME_EMBEDDING, program_5),
     (Fault.SCHEDULE_MISMATCH, program_6),
 ]
-EXERCISES = [Exercise("ex0_curve", "The loss by time", 10, curves)]
+EXERCISES = [
+    Exercise(
+        "ex0_curve",
+        "The loss by time",
+        10,
+        curves,
+        read="notebook 04, section 5, “Early, middle or late: which timesteps are hard?”",
+    )
+]
 for k, (fault, program) in enumerate(PATIENTS, start=1):
     EXERCISES += [
         Exercise(f"ex{k}a_name", f"Patient {k}: its name", 5, names(f"name_{k}", fault)),

@@ -184,6 +184,14 @@ def judge_again(equal: float, times: float, shown: float) -> str | None:
 
 
 EXERCISES = [
-    Exercise("ex1_network", "A network of your own", 5, looks),
-    Exercise("ex2_train", "Training", 5, lessons),
+    Exercise(
+        "ex1_network",
+        "A network of your own",
+        5,
+        looks,
+        read="notebook 03, section 5, “The U-Net, part by part”",
+    ),
+    Exercise(
+        "ex2_train", "Training", 5, lessons, read="notebook 03, section 6, “The training step”"
+    ),
 ]
