@@ -29,6 +29,7 @@ GONE = "gone = torch.rand(y.shape, generator=generator) < p"
 ELBOW = "return float(w[accuracy >= accuracy.max() - 0.1].min())"
 MEAN = "return (total / t.bincount(minlength=T + 1))[1:]"
 BYTES = "return raw.float() / 127.5 - 1"
+CLOCK = "clock = 1000 * t / T"
 BETA = "beta = torch.cat([torch.zeros(1), 1000 / T * torch.linspace(1e-4, 0.02, T)])"
 
 SURVIVORS: dict[tuple[str, str], list[Survivor]] = {
@@ -111,6 +112,22 @@ SURVIVORS: dict[tuple[str, str], list[Survivor]] = {
         Survivor(
             "Bytes divided by a number that is not whole are float32.",
             ((BYTES, BYTES.replace("raw.float()", "raw")),),
+        ),
+        Survivor(
+            "Scales that miss -1 or 1 by less than 0.02 are right.",
+            tuple((BYTES, BYTES.replace("127.5", number)) for number in ("126.5", "128.5")),
+            equivalent=False,
+        ),
+    ],
+    (A4, "ex5b_mend"): [
+        Survivor(
+            "Any clock that rises with t, within the network's range, is a right one.",
+            (
+                ("return net(x_t, clock, y)", "return net(x_t, t, y)"),
+                *((CLOCK, CLOCK.replace("1000 *", number)) for number in ("999 *", "1001 *")),
+                (CLOCK, CLOCK.replace("/", "//")),
+            ),
+            equivalent=False,
         ),
     ],
     (A4, "ex6b_mend"): [
