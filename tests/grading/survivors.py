@@ -29,6 +29,7 @@ GONE = "gone = torch.rand(y.shape, generator=generator) < p"
 ELBOW = "return float(w[accuracy >= accuracy.max() - 0.1].min())"
 MEAN = "return (total / t.bincount(minlength=T + 1))[1:]"
 BYTES = "return raw.float() / 127.5 - 1"
+SCALED = "inner = self.norm2(inner) * (1 + scale) + shift"
 CLOCK = "clock = 1000 * t / T"
 BETA = "beta = torch.cat([torch.zeros(1), 1000 / T * torch.linspace(1e-4, 0.02, T)])"
 
@@ -49,6 +50,13 @@ SURVIVORS: dict[tuple[str, str], list[Survivor]] = {
                 (WAVES, WAVES.replace("/ (d // 2)", "/ (d / 2)")),
                 (WAVES, WAVES.replace("arange(d // 2)", "arange(d / 2)")),
             ),
+        ),
+    ],
+    (A2, "parts"): [
+        Survivor(
+            "A block that scales by what it is told, and not by one more, learns as well.",
+            ((SCALED, SCALED.replace("1 + scale", "0 + scale")),),
+            equivalent=False,
         ),
     ],
     (A2, "ex4_trained"): [
