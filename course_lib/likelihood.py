@@ -1,0 +1,258 @@
+"""How likely data are: the probability flow carries a density along, and the loss bounds it.
+
+A sampler's equation, ``dx = x0 d(alpha) + eps d(sigma)``, moves points without losing any, so that
+a density grows where the flow contracts. Walked from data to noise, where the density is known, it
+tells the density of the data (``carry``, ``log_density``). The steps of DDPM tell less, but need
+no derivative: a bound, which is the training loss under other weights (``bound``). Both speak of
+x_1, which is continuous; ``log_reconstruction`` tells what that says about numbers or bytes.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from course_lib.predictions import Estimate
+from course_lib.samplers import Spacing, randn_like, stops
+from course_lib.schedules import Schedule
+from course_lib.spacings import karras
+
+LEAST_LOG_SNR = -20.0
+"""Where x_t is noise for all practical purposes: a tenth of a billionth of it is signal."""
+
+
+class Carried(NamedTuple):
+    """One move of points and their density along the flow, from time t to the later time s.
+
+    t, s     1 ≤ t < s ≤ T
+    x_t      (B, *D) where the move starts
+    x_s      (B, *D) where it ends
+    gain     (B,) log density of x_t at t, minus that of x_s at s: how much the flow spreads
+    """
+
+    t: int
+    s: int
+    x_t: Tensor
+    x_s: Tensor
+    gain: Tensor
+
+
+def carry(
+    denoiser: Callable[..., Estimate],
+    x: Tensor,
+    schedule: Schedule,
+    *,
+    steps: int = 50,
+    y: Tensor | None = None,
+    probes: int | None = None,
+    spacing: Spacing = karras,
+    generator: torch.Generator | None = None,
+) -> Iterator[Carried]:
+    """Follow the probability flow from t = 1 to T, and how it changes the density: order 2.
+
+    A density changes along a path by minus the divergence of the flow, here
+    ``−tr(∂x0/∂x) d(alpha) − tr(∂eps/∂x) d(sigma)``. Every move goes in the mean of the directions
+    at its two ends, as in ``solvers.heun``, and so does the divergence.
+
+    denoiser  guesses x0 and eps at x_t, and can be differentiated with respect to x_t
+    x         (B, *D) points at t = 1
+    steps     of a sampler with the same stops, 1 ≤ steps ≤ T; where it would go on to 0, t = 1 is
+              the end, and every move costs two evaluations
+    y         (B,) labels, or None
+    probes    None takes the trace exactly, which costs a derivative for each of a point's numbers;
+              a number estimates it with so many random signs, drawn once for the whole path
+    spacing   function from the schedule and a number of steps to the times; see ``spacings``
+    generator source of the signs
+    Yields    Carried, from t = 1 up to the schedule's T
+    Raises    ValueError if ``steps`` or ``probes`` is out of range
+    See       Song et al. 2021 (arXiv:2011.13456), Eq. 39; Grathwohl et al. 2019
+              (arXiv:1810.01367), Eq. 6–8; Hutchinson 1989 for the signs
+    """
+    times = upwards(schedule, steps, spacing)
+    directions = _directions(x, probes, generator)
+    here = _look(denoiser, x, times[0], y, schedule, directions)
+    for t, s in pairwise(times):
+        d_alpha = float(schedule.alpha[s] - schedule.alpha[t])
+        d_sigma = float(schedule.sigma[s] - schedule.sigma[t])
+        there = _look(
+            denoiser, x + d_alpha * here.x0 + d_sigma * here.eps, s, y, schedule, directions
+        )
+        mean = _Look(*(torch.lerp(a, b, 0.5) for a, b in zip(here, there, strict=True)))
+        x_s = x + d_alpha * mean.x0 + d_sigma * mean.eps
+        yield Carried(t, s, x, x_s, d_alpha * mean.trace_x0 + d_sigma * mean.trace_eps)
+        x = x_s
+        if s != times[-1]:
+            here = _look(denoiser, x, s, y, schedule, directions)
+
+
+def log_density(moves: Iterable[Carried], schedule: Schedule) -> Tensor:
+    """Return the log density at t = 1, (B,), in nats, of the points that ``carry`` started from.
+
+    At T it is taken to be that of pure noise, of standard deviation ``schedule.sigma[T]``.
+    """
+    total = 0.0
+    for move in moves:
+        total = total + move.gain
+    return total + normal_log_density(move.x_s, float(schedule.sigma[-1]))
+
+
+class Bound(NamedTuple):
+    """An upper bound on −log p, in nats, by its three parts, each (B,).
+
+    prior           what x_T still tells about x0: its divergence from pure noise
+    diffusion       what the denoiser misses between t = 1 and T
+    reconstruction  what x_1 leaves open
+    """
+
+    prior: Tensor
+    diffusion: Tensor
+    reconstruction: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """(B,) the sum of the parts: −log p(x0) is at most this, on average over the noise."""
+        return self.prior + self.diffusion + self.reconstruction
+
+
+def bound(
+    denoiser: Callable[..., Estimate],
+    x0: Tensor,
+    schedule: Schedule,
+    *,
+    draws: int = 16,
+    y: Tensor | None = None,
+    levels: int | None = None,
+    generator: torch.Generator | None = None,
+) -> Bound:
+    """Bound −log p(x0) by what DDPM's steps, taken in reverse, lose: the ELBO, turned round.
+
+    The step from t to t − 1 loses ``(SNR[t−1] − SNR[t]) / 2 · |x0 − guess|²``: the training loss
+    under other weights. Times are drawn evenly in log SNR, where all of them lose about alike, and
+    one from each of ``draws`` equal slices.
+
+    denoiser  guesses x0 at x_t
+    x0        (B, *D) data
+    draws     times drawn for each sample, each of one evaluation
+    y         (B,) labels, or None
+    levels    see ``log_reconstruction``
+    generator source of times and noise
+    Returns   Bound, an unbiased estimate of each part
+    See       Kingma et al. 2021 (arXiv:2107.00630), Eq. 11–14
+    """
+    device = "cpu" if generator is None else generator.device
+    shares = log_snr_shares(schedule)
+    reach = shares.cumsum(0)
+    snr, total = schedule.snr, torch.zeros(len(x0), dtype=torch.float64, device="cpu")
+    for k in range(draws):
+        u = (k + torch.rand(len(x0), generator=generator, device=device).cpu().double()) / draws
+        place = torch.searchsorted(reach, u * reach[-1])
+        t = place.clamp(max=len(shares) - 1) + 2  # the first step that loses leads from 2 to 1
+        x_t = schedule.add_noise(x0, t.to(x0.device), randn_like(x0, generator))
+        miss = (x0 - denoiser(x_t, t.to(x0.device), y).x0).flatten(1).square().sum(1)
+        weight = (snr[t - 1] - snr[t]) / 2 / shares[t - 2]
+        total += weight * miss.double().cpu() / draws
+    x_1 = schedule.add_noise(x0, 1, randn_like(x0, generator))
+    ratio = float(schedule.alpha[-1] / schedule.sigma[-1])
+    prior = ratio**2 * x0.flatten(1).square().sum(1) / 2
+    left = -log_reconstruction(x0, x_1, schedule, levels=levels)
+    return Bound(prior, total.to(x0), left)
+
+
+def log_reconstruction(
+    x0: Tensor, x_1: Tensor, schedule: Schedule, *, levels: int | None = None
+) -> Tensor:
+    """Return log p(x0 | x_1), (B,), where all values of x0 were equally likely before.
+
+    levels   None for numbers, whose density it is; 256 for bytes that were stretched to [-1, 1],
+             whose probability it is
+    See      Kingma et al. 2021 (arXiv:2107.00630), Appendix C, Eq. 30
+    """
+    alpha, sigma = float(schedule.alpha[1]), float(schedule.sigma[1])
+    spread, centre = sigma / alpha, x_1 / alpha
+    if levels is None:
+        return normal_log_density(x0 - centre, spread)
+    width = 2 / (levels - 1)
+    true = ((x0 + 1) / width).round()
+    chosen = -((true * width - 1 - centre) ** 2) / (2 * spread**2)
+    # x_1 lies within some six spreads of the true value, and competitors as many beyond
+    reach = math.ceil(12 * spread / width)
+    every = chosen
+    for value in (true + offset for offset in range(-reach, reach + 1) if offset):
+        logit = -((value * width - 1 - centre) ** 2) / (2 * spread**2)
+        every = torch.logaddexp(every, logit.where((0 <= value) & (value < levels), -torch.inf))
+    return (chosen - every).flatten(1).sum(1)
+
+
+def normal_log_density(x: Tensor, std: float) -> Tensor:
+    """Return the log density, (B,), of x (B, *D) under a round Gaussian around 0."""
+    count = x[0].numel()
+    square = x.flatten(1).square().sum(1)
+    return -square / (2 * std**2) - 0.5 * count * math.log(2 * math.pi * std**2)
+
+
+def bits_per_dimension(nats: Tensor, x: Tensor) -> Tensor:
+    """Turn nats for each sample (B,) into bits for each number of the samples x (B, *D)."""
+    return nats / (x[0].numel() * math.log(2))
+
+
+def upwards(schedule: Schedule, steps: int, spacing: Spacing = karras) -> list[int]:
+    """Return a sampler's stops from low to high, from t = 1 in the place of 0.
+
+    Raises  ValueError if ``steps`` is outside 1…T
+    """
+    return [1, *(t for t in reversed(stops(schedule, steps, spacing)) if t > 1)]
+
+
+def log_snr_shares(schedule: Schedule) -> Tensor:
+    """Return what share of the log SNR between t = 1 and T each step t = 2…T crosses, (T − 1,)."""
+    log_snr = schedule.snr[1:].log().clamp(min=LEAST_LOG_SNR)
+    drops = (-log_snr.diff()).clamp(min=1e-12)
+    return drops / drops.sum()
+
+
+class _Look(NamedTuple):
+    """What the denoiser says of points, and the traces of the derivatives of that, (B,)."""
+
+    x0: Tensor
+    eps: Tensor
+    trace_x0: Tensor
+    trace_eps: Tensor
+
+
+def _directions(x: Tensor, probes: int | None, generator: torch.Generator | None) -> Tensor:
+    """Return the directions in which derivatives are taken, (K, B, *D).
+
+    Their squares add up to one in each number, on average, so that the trace is the sum of what
+    the derivative keeps of each.
+    """
+    if probes is None:
+        units = torch.eye(x[0].numel(), dtype=x.dtype, device=x.device)
+        return units.reshape(-1, 1, *x.shape[1:]).expand(-1, *x.shape)
+    if probes < 1:
+        raise ValueError(f"probes must be at least 1, or None, not {probes}.")
+    signs = torch.stack([randn_like(x, generator).sign() for _ in range(probes)])
+    return signs / probes**0.5
+
+
+def _look(
+    denoiser: Callable[..., Estimate],
+    x: Tensor,
+    t: int,
+    y: Tensor | None,
+    schedule: Schedule,
+    directions: Tensor,
+) -> _Look:
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        x0, eps = denoiser(x, t, y)
+        trace = torch.zeros(len(x), dtype=x.dtype, device=x.device)
+        for number, direction in enumerate(directions, 1):
+            more = number < len(directions)
+            (pulled,) = torch.autograd.grad((x0 * direction).sum(), x, retain_graph=more)
+            trace += (pulled * direction).flatten(1).sum(1)
+    alpha, sigma = float(schedule.alpha[t]), float(schedule.sigma[t])
+    # since x = alpha x0 + sigma eps, one trace tells the other
+    return _Look(x0.detach(), eps.detach(), trace, (x[0].numel() - alpha * trace) / sigma)
