@@ -2,9 +2,9 @@
 
 A sampler's equation, ``dx = x0 d(alpha) + eps d(sigma)``, moves points without losing any, so that
 a density grows where the flow contracts. Walked from data to noise, where the density is known, it
-tells the density of the data (``carry``, ``log_density``). The steps of DDPM tell less, but need
-no derivative: a bound, which is the training loss under other weights (``bound``). Both speak of
-x_1, which is continuous; ``log_reconstruction`` tells what that says about numbers or bytes.
+tells the density of the data (``carry``, ``log_density``). The noisy
+steps of DDPM tell less, but need no derivative: a bound, which is the training loss under other
+weights (``bound``). Both speak of x_1; ``log_reconstruction`` tells what x_1 says about x0.
 """
 
 import math
@@ -59,8 +59,7 @@ def carry(
 
     denoiser  guesses x0 and eps at x_t, and can be differentiated with respect to x_t
     x         (B, *D) points at t = 1
-    steps     of a sampler with the same stops, 1 ≤ steps ≤ T; where it would go on to 0, t = 1 is
-              the end, and every move costs two evaluations
+    steps     of a sampler with the same stops, 1 ≤ steps ≤ T, with t = 1 in the place of 0
     y         (B,) labels, or None
     probes    None takes the trace exactly, which costs a derivative for each of a point's numbers;
               a number estimates it with so many random signs, drawn once for the whole path
@@ -77,9 +76,8 @@ def carry(
     for t, s in pairwise(times):
         d_alpha = float(schedule.alpha[s] - schedule.alpha[t])
         d_sigma = float(schedule.sigma[s] - schedule.sigma[t])
-        there = _look(
-            denoiser, x + d_alpha * here.x0 + d_sigma * here.eps, s, y, schedule, directions
-        )
+        ahead = x + d_alpha * here.x0 + d_sigma * here.eps
+        there = _look(denoiser, ahead, s, y, schedule, directions)
         mean = _Look(*(torch.lerp(a, b, 0.5) for a, b in zip(here, there, strict=True)))
         x_s = x + d_alpha * mean.x0 + d_sigma * mean.eps
         yield Carried(t, s, x, x_s, d_alpha * mean.trace_x0 + d_sigma * mean.trace_eps)
@@ -113,7 +111,7 @@ class Bound(NamedTuple):
 
     @property
     def total(self) -> Tensor:
-        """(B,) the sum of the parts: −log p(x0) is at most this, on average over the noise."""
+        """(B,) the sum of the parts."""
         return self.prior + self.diffusion + self.reconstruction
 
 
@@ -127,38 +125,34 @@ def bound(
     levels: int | None = None,
     generator: torch.Generator | None = None,
 ) -> Bound:
-    """Bound −log p(x0) by what DDPM's steps, taken in reverse, lose: the ELBO, turned round.
+    """Bound −log p(x0) by what infinitely many steps, taken in reverse, lose: the negative ELBO.
 
-    The step from t to t − 1 loses ``(SNR[t−1] − SNR[t]) / 2 · |x0 − guess|²``: the training loss
-    under other weights. Times are drawn evenly in log SNR, where all of them lose about alike, and
-    one from each of ``draws`` equal slices.
+    Between t = 1 and T that is half the integral of ``|eps − guess|²`` over log SNR: the training
+    loss, with times drawn evenly in log SNR, one from each of ``draws`` equal slices.
 
-    denoiser  guesses x0 at x_t
+    denoiser  guesses eps at x_t
     x0        (B, *D) data
     draws     times drawn for each sample, each of one evaluation
     y         (B,) labels, or None
     levels    see ``log_reconstruction``
     generator source of times and noise
-    Returns   Bound, an unbiased estimate of each part
-    See       Kingma et al. 2021 (arXiv:2107.00630), Eq. 11–14
+    Returns   Bound, by random draws; the integral is a sum over times, by the trapezoid rule
+    See       Kingma et al. 2021 (arXiv:2107.00630), Sections 4 and 5
     """
     device = "cpu" if generator is None else generator.device
     shares = log_snr_shares(schedule)
-    reach = shares.cumsum(0)
-    snr, total = schedule.snr, torch.zeros(len(x0), dtype=torch.float64, device="cpu")
+    reach, total = shares.cumsum(0), torch.zeros(len(x0), dtype=x0.dtype, device=x0.device)
     for k in range(draws):
         u = (k + torch.rand(len(x0), generator=generator, device=device).cpu().double()) / draws
         place = torch.searchsorted(reach, u * reach[-1])
-        t = place.clamp(max=len(shares) - 1) + 2  # the first step that loses leads from 2 to 1
-        x_t = schedule.add_noise(x0, t.to(x0.device), randn_like(x0, generator))
-        miss = (x0 - denoiser(x_t, t.to(x0.device), y).x0).flatten(1).square().sum(1)
-        weight = (snr[t - 1] - snr[t]) / 2 / shares[t - 2]
-        total += weight * miss.double().cpu() / draws
-    x_1 = schedule.add_noise(x0, 1, randn_like(x0, generator))
+        t = (place.clamp(max=len(shares) - 1) + 1).to(x0.device)
+        eps = randn_like(x0, generator)
+        guess = denoiser(schedule.add_noise(x0, t, eps), t, y).eps
+        total += (eps - guess).flatten(1).square().sum(1) * float(reach[-1]) / (2 * draws)
     ratio = float(schedule.alpha[-1] / schedule.sigma[-1])
     prior = ratio**2 * x0.flatten(1).square().sum(1) / 2
-    left = -log_reconstruction(x0, x_1, schedule, levels=levels)
-    return Bound(prior, total.to(x0), left)
+    x_1 = schedule.add_noise(x0, 1, randn_like(x0, generator))
+    return Bound(prior, total, -log_reconstruction(x0, x_1, schedule, levels=levels))
 
 
 def log_reconstruction(
@@ -194,23 +188,24 @@ def normal_log_density(x: Tensor, std: float) -> Tensor:
 
 
 def bits_per_dimension(nats: Tensor, x: Tensor) -> Tensor:
-    """Turn nats for each sample (B,) into bits for each number of the samples x (B, *D)."""
+    """Turn nats (B,) into bits for each number of the samples x (B, *D)."""
     return nats / (x[0].numel() * math.log(2))
 
 
 def upwards(schedule: Schedule, steps: int, spacing: Spacing = karras) -> list[int]:
-    """Return a sampler's stops from low to high, from t = 1 in the place of 0.
-
-    Raises  ValueError if ``steps`` is outside 1…T
-    """
+    """Return a sampler's stops from low to high, with t = 1 in the place of 0."""
     return [1, *(t for t in reversed(stops(schedule, steps, spacing)) if t > 1)]
 
 
 def log_snr_shares(schedule: Schedule) -> Tensor:
-    """Return what share of the log SNR between t = 1 and T each step t = 2…T crosses, (T − 1,)."""
+    """Return how much of the log SNR each time t = 1…T stands for, (T,), by the trapezoid rule.
+
+    They add up to the log SNR at t = 1 less that at T, but no less than LEAST_LOG_SNR.
+    """
     log_snr = schedule.snr[1:].log().clamp(min=LEAST_LOG_SNR)
-    drops = (-log_snr.diff()).clamp(min=1e-12)
-    return drops / drops.sum()
+    halves = -log_snr.diff() / 2
+    nothing = torch.zeros_like(halves[:1])
+    return torch.cat([halves, nothing]) + torch.cat([nothing, halves])
 
 
 class _Look(NamedTuple):
@@ -223,11 +218,7 @@ class _Look(NamedTuple):
 
 
 def _directions(x: Tensor, probes: int | None, generator: torch.Generator | None) -> Tensor:
-    """Return the directions in which derivatives are taken, (K, B, *D).
-
-    Their squares add up to one in each number, on average, so that the trace is the sum of what
-    the derivative keeps of each.
-    """
+    """Return the directions in which derivatives are taken, (K, B, *D): K units, or K signs."""
     if probes is None:
         units = torch.eye(x[0].numel(), dtype=x.dtype, device=x.device)
         return units.reshape(-1, 1, *x.shape[1:]).expand(-1, *x.shape)

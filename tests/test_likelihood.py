@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from course_lib import likelihood, oracle, schedules, spacings
-from course_lib.predictions import EPS, Denoiser, Estimate
+from course_lib.predictions import Denoiser, Estimate, V
 from course_lib.samplers import randn
 from course_lib.schedules import Schedule
 
@@ -35,7 +35,7 @@ def density_error(steps):
 
 
 def test_the_flow_finds_the_exact_density():
-    assert density_error(400) < 2e-3
+    assert density_error(200) < 0.01
 
 
 def test_the_error_falls_with_the_square_of_the_step():
@@ -48,10 +48,10 @@ def test_the_density_of_one_gaussian_on_every_schedule(make):
     schedule = make(1000)
     gaussian = oracle.Mixture(torch.zeros(1, 3).double(), 0.5, schedule)
     x_1 = 0.5 * randn((6, 3), generator()).double()
-    moves = likelihood.carry(gaussian, x_1, schedule, steps=200)
+    moves = likelihood.carry(gaussian, x_1, schedule, steps=60)
     spread = float((schedule.alpha[1] * 0.5) ** 2 + schedule.sigma[1] ** 2) ** 0.5
     exact = torch.distributions.Normal(0.0, spread).log_prob(x_1).sum(1)
-    torch.testing.assert_close(likelihood.log_density(moves, schedule), exact, atol=0.01, rtol=0)
+    torch.testing.assert_close(likelihood.log_density(moves, schedule), exact, atol=0.05, rtol=0)
 
 
 def test_moves_join_and_reach_noise():
@@ -113,7 +113,8 @@ def gains_of(matrix):
 
 
 def test_more_probes_quarter_the_variance():
-    assert gains(4, 8000)[1].var() == pytest.approx(gains(1, 8000)[1].var() / 4, rel=0.1)
+    one, four = (gains(probes, 8000)[1].var().item() for probes in (1, 4))
+    assert four == pytest.approx(one / 4, rel=0.1)
 
 
 def test_probes_must_be_at_least_one():
@@ -124,45 +125,48 @@ def test_probes_must_be_at_least_one():
 # --- the bound -----------------------------------------------------------------------------------
 
 
-def excess(T, denoiser=None, make=schedules.cosine, count=4000):
+def excess(schedule, denoiser=None, count=4000):
     """How far the bound is above the exact value, and the standard error of that."""
-    schedule, x0 = make(T), data(count)
-    mixture = oracle.Mixture(MEANS, 0.3, schedule)
+    x0, mixture = data(count), oracle.Mixture(MEANS, 0.3, schedule)
     found = likelihood.bound(denoiser or mixture, x0, schedule, draws=32, generator=generator(1))
     gap = found.total + mixture.log_density(x0, 0)
     return gap.mean().item(), gap.std().item() / count**0.5
 
 
-def test_with_an_exact_denoiser_and_many_steps_the_bound_is_tight():
-    gap, error = excess(4000)
-    assert abs(gap) < 4 * error + 0.01 and error < 0.02
+MAKERS = [schedules.linear, schedules.cosine, schedules.quadratic, schedules.sigmoid]
 
 
-def test_few_steps_and_wrong_guesses_loosen_the_bound():
-    few, error = excess(30)
-    many, _ = excess(1000)
-    assert few > many + 5 * error
+@pytest.mark.parametrize("make", [*MAKERS, schedules.flow])
+def test_with_an_exact_denoiser_the_bound_is_tight_on_every_schedule(make):
+    gap, error = excess(make(1000))
+    assert abs(gap) < 4 * error and error < 0.08
 
+
+def test_wrong_guesses_loosen_the_bound():
     def wrong(x, t, y=None):
-        return Estimate(0.8 * MIXTURE(x, t).x0, x)
+        return Estimate(x, 0.8 * MIXTURE(x, t).eps)
 
-    assert excess(1000, wrong)[0] > many + 5 * error
-
-
-@pytest.mark.parametrize("make", [schedules.linear, schedules.quadratic, schedules.sigmoid])
-def test_the_bound_does_not_depend_on_the_schedule(make):
-    gap, error = excess(4000, make=make)
-    assert abs(gap) < 4 * error + 0.02
+    right, error = excess(SCHEDULE)
+    assert excess(SCHEDULE, wrong)[0] > right + 5 * error
 
 
 def test_a_coin_costs_one_bit():
     """Pixels that are black or white, each with chance one half: the exact denoiser knows that."""
-    schedule = schedules.cosine(4000)
-    x0 = randn((2000, 1), generator()).sign()
-    coin = oracle.finite(torch.tensor([[-1.0], [1.0]]), schedule)
-    found = likelihood.bound(coin, x0, schedule, draws=32, levels=256, generator=generator(1))
+    x0 = randn((4000, 1), generator()).sign()
+    coin = oracle.finite(torch.tensor([[-1.0], [1.0]]), SCHEDULE)
+    found = likelihood.bound(coin, x0, SCHEDULE, draws=64, levels=2, generator=generator(1))
     bits = likelihood.bits_per_dimension(found.total, x0)
-    assert bits.mean().item() == pytest.approx(1, abs=4 * bits.std().item() / 2000**0.5 + 0.01)
+    error = bits.std().item() / 4000**0.5
+    assert bits.mean().item() == pytest.approx(1, abs=4 * error) and error < 0.02
+
+
+@pytest.mark.parametrize("make", [*MAKERS, schedules.flow])
+def test_shares_add_up_to_the_whole_log_snr(make):
+    schedule = make(500)
+    log_snr = schedule.snr[[1, -1]].log().clamp(min=likelihood.LEAST_LOG_SNR)
+    shares = likelihood.log_snr_shares(schedule)
+    assert shares.shape == (500,) and (shares >= 0).all()
+    torch.testing.assert_close(shares.sum(), log_snr[0] - log_snr[1])
 
 
 def test_parts_are_what_they_say():
@@ -187,7 +191,7 @@ def test_chances_of_all_bytes_add_up_to_one():
         x_1 = torch.full_like(values, place)
         chances = likelihood.log_reconstruction(values, x_1, schedule, levels=256).exp()
         near = (values - place / schedule.alpha[1]).abs() < 6 * schedule.sigma[1]
-        assert chances[near].sum().item() == pytest.approx(1, abs=1e-6)
+        assert chances[near[:, 0]].sum().item() == pytest.approx(1, abs=1e-6)
 
 
 def test_numbers_have_a_density():
@@ -204,7 +208,7 @@ def test_bits():
 
 def test_a_network_can_be_asked_how_its_guess_changes_and_else_keeps_no_graph():
     network = torch.nn.Linear(2, 2)
-    denoiser = Denoiser(lambda x, t, y: network(x), SCHEDULE, EPS)
+    denoiser = Denoiser(lambda x, t, y: network(x), SCHEDULE, V)
     x = torch.ones(1, 2)
     assert not denoiser(x, 500).x0.requires_grad
     assert denoiser(x.requires_grad_(), 500).x0.requires_grad
