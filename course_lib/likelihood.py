@@ -2,9 +2,9 @@
 
 A sampler's equation, ``dx = x0 d(alpha) + eps d(sigma)``, moves points without losing any, so that
 a density grows where the flow contracts. Walked from data to noise, where the density is known, it
-tells the density of the data (``carry``, ``log_density``). The noisy
-steps of DDPM tell less, but need no derivative: a bound, which is the training loss under other
-weights (``bound``). Both speak of x_1; ``log_reconstruction`` tells what x_1 says about x0.
+tells the density of the data (``carry``, ``log_density``). The noisy steps of DDPM tell less, but
+need no derivative: a bound, which is the training loss under other weights (``bound``). Both speak
+of x_1; ``log_reconstruction`` tells what x_1 says about x0.
 """
 
 import math
@@ -21,7 +21,7 @@ from course_lib.schedules import Schedule
 from course_lib.spacings import karras
 
 LEAST_LOG_SNR = -20.0
-"""Where x_t is noise for all practical purposes: a tenth of a billionth of it is signal."""
+"""Where x_t is noise for all practical purposes: of its power, two billionths are signal."""
 
 
 class Carried(NamedTuple):
