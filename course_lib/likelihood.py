@@ -9,6 +9,7 @@ of x_1; ``log_reconstruction`` tells what x_1 says about x0.
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -72,18 +73,18 @@ def carry(
     """
     times = upwards(schedule, steps, spacing)
     directions = _directions(x, probes, generator)
-    here = _look(denoiser, x, times[0], y, schedule, directions)
+    look = partial(_look, lambda x, t: denoiser(x, t, y), schedule, directions)
+    here = look(x, times[0])
     for t, s in pairwise(times):
         d_alpha = float(schedule.alpha[s] - schedule.alpha[t])
         d_sigma = float(schedule.sigma[s] - schedule.sigma[t])
-        ahead = x + d_alpha * here.x0 + d_sigma * here.eps
-        there = _look(denoiser, ahead, s, y, schedule, directions)
+        there = look(x + d_alpha * here.x0 + d_sigma * here.eps, s)
         mean = _Look(*(torch.lerp(a, b, 0.5) for a, b in zip(here, there, strict=True)))
         x_s = x + d_alpha * mean.x0 + d_sigma * mean.eps
         yield Carried(t, s, x, x_s, d_alpha * mean.trace_x0 + d_sigma * mean.trace_eps)
         x = x_s
         if s != times[-1]:
-            here = _look(denoiser, x, s, y, schedule, directions)
+            here = look(x, s)
 
 
 def log_density(moves: Iterable[Carried], schedule: Schedule) -> Tensor:
@@ -122,7 +123,7 @@ def bound(
     *,
     draws: int = 16,
     y: Tensor | None = None,
-    levels: int | None = None,
+    chances: Tensor | None = None,
     generator: torch.Generator | None = None,
 ) -> Bound:
     """Bound −log p(x0) by what infinitely many steps, taken in reverse, lose: the negative ELBO.
@@ -134,7 +135,7 @@ def bound(
     x0        (B, *D) data
     draws     times drawn for each sample, each of one evaluation
     y         (B,) labels, or None
-    levels    see ``log_reconstruction``
+    chances   see ``log_reconstruction``
     generator source of times and noise
     Returns   Bound, by random draws; the integral is a sum over times, by the trapezoid rule
     See       Kingma et al. 2021 (arXiv:2107.00630), Sections 4 and 5
@@ -152,32 +153,41 @@ def bound(
     ratio = float(schedule.alpha[-1] / schedule.sigma[-1])
     prior = ratio**2 * x0.flatten(1).square().sum(1) / 2
     x_1 = schedule.add_noise(x0, 1, randn_like(x0, generator))
-    return Bound(prior, total, -log_reconstruction(x0, x_1, schedule, levels=levels))
+    return Bound(prior, total, -log_reconstruction(x0, x_1, schedule, chances))
 
 
 def log_reconstruction(
-    x0: Tensor, x_1: Tensor, schedule: Schedule, *, levels: int | None = None
+    x0: Tensor, x_1: Tensor, schedule: Schedule, chances: Tensor | None = None
 ) -> Tensor:
-    """Return log p(x0 | x_1), (B,), where all values of x0 were equally likely before.
+    """Return log p(x0 | x_1), (B,), by Bayes' rule, for each number of x0 by itself.
 
-    levels   None for numbers, whose density it is; 256 for bytes that were stretched to [-1, 1],
-             whose probability it is
-    See      Kingma et al. 2021 (arXiv:2107.00630), Appendix C, Eq. 30
+    chances  None: the density of numbers, all equally likely beforehand. (L,) how likely each of L
+             levels from -1 to 1 was beforehand, such as bytes: the probability of x0's levels
+    See      Kingma et al. 2021 (arXiv:2107.00630), Eq. 8, where all levels are equally likely
     """
     alpha, sigma = float(schedule.alpha[1]), float(schedule.sigma[1])
     spread, centre = sigma / alpha, x_1 / alpha
-    if levels is None:
+    if chances is None:
         return normal_log_density(x0 - centre, spread)
-    width = 2 / (levels - 1)
-    true = ((x0 + 1) / width).round()
-    chosen = -((true * width - 1 - centre) ** 2) / (2 * spread**2)
-    # x_1 lies within some six spreads of the true value, and competitors as many beyond
-    reach = math.ceil(12 * spread / width)
-    every = chosen
-    for value in (true + offset for offset in range(-reach, reach + 1) if offset):
-        logit = -((value * width - 1 - centre) ** 2) / (2 * spread**2)
-        every = torch.logaddexp(every, logit.where((0 <= value) & (value < levels), -torch.inf))
-    return (chosen - every).flatten(1).sum(1)
+    last, prior = len(chances) - 1, (chances / chances.sum()).log().to(x0)
+    true = ((x0 + 1) * last / 2).round().long()
+
+    def logit(level: Tensor) -> Tensor:
+        inside = prior[level.clamp(0, last)].where((0 <= level) & (level <= last), -torch.inf)
+        return inside - (level * (2 / last) - 1 - centre) ** 2 / (2 * spread**2)
+
+    # x_1 lies within some six spreads of the true level, and competitors as many beyond
+    reach, every = math.ceil(6 * spread * last), logit(true)
+    for offset in range(1, reach + 1):
+        for level in (true - offset, true + offset):
+            every = torch.logaddexp(every, logit(level))
+    return (logit(true) - every).flatten(1).sum(1)
+
+
+def frequencies(x: Tensor, levels: int = 256) -> Tensor:
+    """Return how often each level occurs among numbers from -1 to 1, plus one, (levels,)."""
+    place = ((x.flatten() + 1) * (levels - 1) / 2).round().long()
+    return place.bincount(minlength=levels) + 1.0
 
 
 def normal_log_density(x: Tensor, std: float) -> Tensor:
@@ -208,9 +218,7 @@ def log_snr_shares(schedule: Schedule) -> Tensor:
     return torch.cat([halves, nothing]) + torch.cat([nothing, halves])
 
 
-class _Look(NamedTuple):
-    """What the denoiser says of points, and the traces of the derivatives of that, (B,)."""
-
+class _Look(NamedTuple):  # what the denoiser says, and the traces of the derivatives of that, (B,)
     x0: Tensor
     eps: Tensor
     trace_x0: Tensor
@@ -228,17 +236,10 @@ def _directions(x: Tensor, probes: int | None, generator: torch.Generator | None
     return signs / probes**0.5
 
 
-def _look(
-    denoiser: Callable[..., Estimate],
-    x: Tensor,
-    t: int,
-    y: Tensor | None,
-    schedule: Schedule,
-    directions: Tensor,
-) -> _Look:
+def _look(ask: Callable[..., Estimate], schedule: Schedule, directions: Tensor, x: Tensor, t: int):
     with torch.enable_grad():
         x = x.detach().requires_grad_()
-        x0, eps = denoiser(x, t, y)
+        x0, eps = ask(x, t)
         trace = torch.zeros(len(x), dtype=x.dtype, device=x.device)
         for number, direction in enumerate(directions, 1):
             more = number < len(directions)

@@ -154,7 +154,9 @@ def test_a_coin_costs_one_bit():
     """Pixels that are black or white, each with chance one half: the exact denoiser knows that."""
     x0 = randn((4000, 1), generator()).sign()
     coin = oracle.finite(torch.tensor([[-1.0], [1.0]]), SCHEDULE)
-    found = likelihood.bound(coin, x0, SCHEDULE, draws=64, levels=2, generator=generator(1))
+    found = likelihood.bound(
+        coin, x0, SCHEDULE, draws=64, chances=torch.ones(2), generator=generator(1)
+    )
     bits = likelihood.bits_per_dimension(found.total, x0)
     error = bits.std().item() / 4000**0.5
     assert bits.mean().item() == pytest.approx(1, abs=4 * error) and error < 0.02
@@ -184,14 +186,34 @@ def test_parts_are_what_they_say():
 # --- what x_1 leaves open ------------------------------------------------------------------------
 
 
-def test_chances_of_all_bytes_add_up_to_one():
+@pytest.mark.parametrize("chances", [torch.ones(256), 1.0 + torch.arange(256.0) % 7])
+def test_chances_of_all_bytes_add_up_to_one(chances):
     schedule = schedules.linear(50)  # so much noise at t = 1 that many values compete
     values = torch.linspace(-1, 1, 256).double()[:, None]
     for place in (-1.02, -0.4, 0.999):
         x_1 = torch.full_like(values, place)
-        chances = likelihood.log_reconstruction(values, x_1, schedule, levels=256).exp()
+        found = likelihood.log_reconstruction(values, x_1, schedule, chances).exp()
         near = (values - place / schedule.alpha[1]).abs() < 6 * schedule.sigma[1]
-        assert chances[near[:, 0]].sum().item() == pytest.approx(1, abs=1e-6)
+        assert found[near[:, 0]].sum().item() == pytest.approx(1, abs=1e-6)
+
+
+def test_what_is_likely_beforehand_wins_by_bayes():
+    """Two levels, 9 to 1: log odds are those of the noise plus log 9."""
+    schedule, x_1 = schedules.linear(50), torch.tensor([[0.01]]).double()
+    levels = torch.tensor([[-1.0], [1.0]]).double()
+    found = likelihood.log_reconstruction(
+        levels, x_1.expand(2, 1), schedule, torch.tensor([0.1, 0.9])
+    )
+    alpha, sigma = schedule.alpha[1], schedule.sigma[1]
+    odds = math.log(9) + 2 * 0.01 * alpha / sigma**2
+    assert (found[1] - found[0]).item() == pytest.approx(odds.item(), rel=1e-6)
+
+
+def test_frequencies_count_levels():
+    x = torch.tensor([[-1.0, -1.0, 1.0, 2 * 77 / 255 - 1]])
+    counts = likelihood.frequencies(x)
+    assert counts.shape == (256,) and counts[[0, 77, 255]].tolist() == [3, 2, 2]
+    assert counts.sum() == 256 + 4
 
 
 def test_numbers_have_a_density():

@@ -193,9 +193,10 @@ def code_length(denoiser: Denoiser, n: int, seed: int, draws: int = 16) -> dict:
     except data.DataUnavailable as error:
         raise fail(error) from error
     generator, found = torch.Generator().manual_seed(seed), []
+    chances = likelihood.frequencies(digits.x_train[:10_000])
     images, labels = (part[:n].split(evaluation.BATCH) for part in (digits.x_test, digits.y_test))
     for x, y in zip(tqdm(images, unit="batch", disable=None), labels):
-        options = {"draws": draws, "y": y, "levels": 256, "generator": generator}
+        options = {"draws": draws, "y": y, "chances": chances, "generator": generator}
         bound = likelihood.bound(denoiser, x, denoiser.schedule, **options)
         parts = torch.stack([*bound, bound.total])
         found.append(likelihood.bits_per_dimension(parts, x))
