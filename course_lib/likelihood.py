@@ -54,11 +54,13 @@ def carry(
 ) -> Iterator[Carried]:
     """Follow the probability flow from t = 1 to T, and how it changes the density: order 2.
 
-    A density changes along a path by minus the divergence of the flow, here
-    ``−tr(∂x0/∂x) d(alpha) − tr(∂eps/∂x) d(sigma)``. Every move goes in the mean of the directions
-    at its two ends, as in ``solvers.heun``, and so does the divergence.
+    A density changes along a path by minus the divergence of the flow. With x0's trace
+    ``tr = Σ ∂x0_i/∂x_i`` that is ``−D d(log sigma) − alpha tr d(log(alpha/sigma))`` for D numbers.
+    Every move takes the mean of what the denoiser says at its two ends, for x/sigma over
+    alpha/sigma, and for alpha tr over its logarithm: exact where x0 is constant, as of a black
+    background, and where x0 follows x, as at little noise.
 
-    denoiser  guesses x0 and eps at x_t, and can be differentiated with respect to x_t
+    denoiser  guesses x0 at x_t, and can be differentiated with respect to x_t
     x         (B, *D) points at t = 1
     steps     of a sampler with the same stops, 1 ≤ steps ≤ T, with t = 1 in the place of 0
     y         (B,) labels, or None
@@ -66,36 +68,39 @@ def carry(
               a number estimates it with so many random signs, drawn once for the whole path
     spacing   function from the schedule and a number of steps to the times; see ``spacings``
     generator source of the signs
-    Yields    Carried, from t = 1 up to the schedule's T
+    Yields    Carried, from t = 1 up to T, or to T − 1 where alpha[T] is 0
     Raises    ValueError if ``steps`` or ``probes`` is out of range
     See       Song et al. 2021 (arXiv:2011.13456), Eq. 39; Grathwohl et al. 2019
               (arXiv:1810.01367), Eq. 6–8; Hutchinson 1989 for the signs
     """
-    times = upwards(schedule, steps, spacing)
-    directions = _directions(x, probes, generator)
-    look = partial(_look, lambda x, t: denoiser(x, t, y), schedule, directions)
-    here = look(x, times[0])
+    times, directions = upwards(schedule, steps, spacing), _directions(x, probes, generator)
+    look = partial(_look, lambda x, t: denoiser(x, t, y), directions)
+    (x0, trace), count = look(x, times[0]), x[0].numel()
     for t, s in pairwise(times):
-        d_alpha = float(schedule.alpha[s] - schedule.alpha[t])
-        d_sigma = float(schedule.sigma[s] - schedule.sigma[t])
-        there = look(x + d_alpha * here.x0 + d_sigma * here.eps, s)
-        mean = _Look(*(torch.lerp(a, b, 0.5) for a, b in zip(here, there, strict=True)))
-        x_s = x + d_alpha * mean.x0 + d_sigma * mean.eps
-        yield Carried(t, s, x, x_s, d_alpha * mean.trace_x0 + d_sigma * mean.trace_eps)
+        (alpha_t, sigma_t), (alpha_s, sigma_s) = (
+            (float(schedule.alpha[k]), float(schedule.sigma[k])) for k in (t, s)
+        )
+        ratio = sigma_s / sigma_t
+        x0_s, trace_s = look(ratio * x + (alpha_s - ratio * alpha_t) * x0, s)
+        x_s = ratio * x + (alpha_s - ratio * alpha_t) * (x0 + x0_s) / 2
+        pull = (alpha_t * trace + alpha_s * trace_s) / 2
+        yield Carried(
+            t, s, x, x_s, count * math.log(ratio) + pull * math.log(alpha_s / alpha_t / ratio)
+        )
         x = x_s
         if s != times[-1]:
-            here = look(x, s)
+            x0, trace = look(x, s)
 
 
 def log_density(moves: Iterable[Carried], schedule: Schedule) -> Tensor:
     """Return the log density at t = 1, (B,), in nats, of the points that ``carry`` started from.
 
-    At T it is taken to be that of pure noise, of standard deviation ``schedule.sigma[T]``.
+    At the end it is taken to be that of pure noise, of standard deviation ``schedule.sigma[s]``.
     """
     total = 0.0
     for move in moves:
         total = total + move.gain
-    return total + normal_log_density(move.x_s, float(schedule.sigma[-1]))
+    return total + normal_log_density(move.x_s, float(schedule.sigma[move.s]))
 
 
 class Bound(NamedTuple):
@@ -203,8 +208,10 @@ def bits_per_dimension(nats: Tensor, x: Tensor) -> Tensor:
 
 
 def upwards(schedule: Schedule, steps: int, spacing: Spacing = karras) -> list[int]:
-    """Return a sampler's stops from low to high, with t = 1 in the place of 0."""
-    return [1, *(t for t in reversed(stops(schedule, steps, spacing)) if t > 1)]
+    """Return a sampler's stops from 1 to T, or to T − 1 where alpha[T] is 0."""
+    top = schedule.T if schedule.alpha[-1] > 0 else schedule.T - 1
+    times = [min(t, top) for t in reversed(stops(schedule, steps, spacing)) if t > 1]
+    return [1, *dict.fromkeys(times)]
 
 
 def log_snr_shares(schedule: Schedule) -> Tensor:
@@ -218,13 +225,6 @@ def log_snr_shares(schedule: Schedule) -> Tensor:
     return torch.cat([halves, nothing]) + torch.cat([nothing, halves])
 
 
-class _Look(NamedTuple):  # what the denoiser says, and the traces of the derivatives of that, (B,)
-    x0: Tensor
-    eps: Tensor
-    trace_x0: Tensor
-    trace_eps: Tensor
-
-
 def _directions(x: Tensor, probes: int | None, generator: torch.Generator | None) -> Tensor:
     """Return the directions in which derivatives are taken, (K, B, *D): K units, or K signs."""
     if probes is None:
@@ -236,15 +236,14 @@ def _directions(x: Tensor, probes: int | None, generator: torch.Generator | None
     return signs / probes**0.5
 
 
-def _look(ask: Callable[..., Estimate], schedule: Schedule, directions: Tensor, x: Tensor, t: int):
+def _look(ask: Callable[..., Estimate], directions: Tensor, x: Tensor, t: int):
+    """Return the guess of x0 (B, *D) and the trace of its derivative (B,)."""
     with torch.enable_grad():
         x = x.detach().requires_grad_()
-        x0, eps = ask(x, t)
+        x0 = ask(x, t).x0
         trace = torch.zeros(len(x), dtype=x.dtype, device=x.device)
         for number, direction in enumerate(directions, 1):
             more = number < len(directions)
             (pulled,) = torch.autograd.grad((x0 * direction).sum(), x, retain_graph=more)
             trace += (pulled * direction).flatten(1).sum(1)
-    alpha, sigma = float(schedule.alpha[t]), float(schedule.sigma[t])
-    # since x = alpha x0 + sigma eps, one trace tells the other
-    return _Look(x0.detach(), eps.detach(), trace, (x[0].numel() - alpha * trace) / sigma)
+    return x0.detach(), trace
