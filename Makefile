@@ -93,6 +93,11 @@ audit:  ## grade the grader: wrong answers caught, right ones accepted, odd ones
 	$(call setup,instructor)
 	$(BIN)/python tests/grading/audit.py $(ARGS)
 
+.PHONY: mutation
+mutation:  ## change the masters' answers mechanically; what the grader lets pass must be listed
+	$(call setup,dev)
+	$(BIN)/python tests/grading/mutation.py $(ARGS)
+
 .PHONY: map
 map:  ## draw images/rooms.svg: the rooms of course_lib, and which of them imports which
 	$(call setup)

@@ -12,6 +12,7 @@ which is what as many real digits score. Writes benchmark.json and benchmark.png
 table.
 """
 
+import itertools
 import json
 import time
 from dataclasses import dataclass, replace
@@ -123,21 +124,22 @@ def plot(report: dict, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
-    for name, runs in report["runs"].items():
+    for (name, runs), marker in zip(report["runs"].items(), itertools.cycle("os^DvP")):
         minutes = [r["minutes"] for r in runs]
         label = f"{name}, {runs[0]['parameters'] / 1e6:.2f}M, n = {runs[0]['reports']['1']['n']}"
         two = [r["reports"]["2"]["verdicts"]["first"]["accuracy"] for r in runs]
-        axes[0].plot(minutes, [100 * value for value in two], "o-", label=label)
+        axes[0].plot(minutes, [100 * value for value in two], f"{marker}-", label=label)
         for ax, judge in zip(axes[1:], JUDGES, strict=True):
             said = [r["reports"]["1.3"]["verdicts"][judge] for r in runs]
             bars = [verdict["bar"] for verdict in said]
-            ax.errorbar(minutes, list(map(quoting.above, said)), bars, fmt="o-", capsize=2)
+            ax.errorbar(minutes, list(map(quoting.above, said)), bars, fmt=f"{marker}-", capsize=2)
     axes[0].set(ylabel="read as asked at guidance 2, %", ylim=(0, 102))
     for ax, judge in zip(axes[1:], JUDGES, strict=True):
         ax.set(title=f"the {judge} judge", yscale="log")
-    axes[1].set_ylabel("Fréchet distance above the floor, guidance 1.3")
+    axes[1].set_ylabel("Fréchet distance above\nthe floor, guidance 1.3")
     for ax in axes:
-        ax.set(xlabel="minutes of training", xlim=(0, None))
+        ax.set(xlabel="minutes of training")
+        ax.set_xlim(0, 1.06 * ax.get_xlim()[1])
     figure.legend(loc="outside lower center", fontsize=8, ncols=3)
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -5,12 +5,13 @@
 
 A budget is processor time of one thread or more, not time on the wall, so that nothing else that
 runs on the machine can shorten it: the first steps of every model are timed, and then all seeds
-get as many steps as the budget holds. All three train in float32 on the processor, their learning
-rates fall to zero, and they draw with an average of their weights. Diffusion draws in 20 steps as
-`course sample` takes them: fresh noise, and stops at square roots. Labels keep the quotas of the
-floor. Each training seed is crossed with the same sampling seeds. Writes rivals.json, one row for
-each model, way of drawing and pair of seeds, and prints a table of means with their errors, and
-what `compare` says of diffusion against each rival.
+get as many steps as the budget holds at that speed. A row says what a run really took, which a
+busy machine makes longer, to all models alike. All three train in float32 on the processor, their
+learning rates fall to zero, and they draw with an average of their weights. Diffusion draws in 20
+steps as `course sample` takes them: fresh noise, and stops at square roots. Labels keep the quotas
+of the floor. Each training seed is crossed with the same sampling seeds. Writes rivals.json, one
+row for each model, way of drawing and pair of seeds, and prints a table of means with their
+errors, and what `compare` says of diffusion against each rival.
 """
 
 import itertools

@@ -1,14 +1,14 @@
 """The command line, ``course``: train a model, sample from it, judge the samples; grade a class.
 
-`train`, `sample`, `grade` and `export` hold the commands; `errors` is how each says that it cannot
-go on, and `outputs` looks whether what it makes can be written.
+`train`, `sample`, `grade`, `export` and `review` hold the commands; `errors` is how each says
+that it cannot go on, and `outputs` looks whether what it makes can be written.
 """
 
 import sys
 
 import typer
 
-from course_lib.cli import export, grade, sample, train
+from course_lib.cli import export, grade, review, sample, train
 
 
 class CommandLine(typer.Typer):
@@ -27,5 +27,5 @@ app = CommandLine(
     pretty_exceptions_enable=False,
     help="Train small diffusion models on two CPU cores, sample from them, and judge the samples.",
 )
-for part in (train, sample, grade, export):
+for part in (train, sample, grade, export, review):
     app.add_typer(part.app)

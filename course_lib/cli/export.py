@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from course_lib.cli.errors import fail
-from course_lib.grading import arrivals, export, report
+from course_lib.grading import arrivals, by_hand, export, lateness, report
 from course_lib.grading import release as releases
 from course_lib.grading import results as storage
 
 app = typer.Typer()
 Results = Annotated[Path, typer.Option(help="Folder for results.")]
+LATE = "late.csv"
+"""In the folder for results: see ``lateness``."""
 
 
 def note(sentence: str) -> None:
@@ -42,6 +44,15 @@ def stored_results(folder: Path) -> list[storage.Result]:
         raise fail(f"there are no results in {folder} of students who are still there.")
     if older := report.outdated(kept):
         note(f"graded before an exercise was added, so grade again: {', '.join(older)}.")
+    kept, told = by_hand.given(kept, folder)
+    if (policy := folder.parent / LATE).exists():
+        try:
+            kept, more = lateness.apply(kept, lateness.read(policy))
+        except lateness.PolicyUnreadable as error:
+            raise fail(error) from error
+        told = [*told, *more]
+    for sentence in told:
+        note(sentence)
     return kept
 
 
@@ -51,6 +62,17 @@ def report_command(
     results: Results = Path("results"),
 ) -> None:
     """Write the table of marks, the pages of feedback and the overview from stored results.
+
+    A late policy and extensions are read from results/late.csv, if there is one, such as:
+
+    \b
+    student,assignment,due,grace_hours,percent_per_day,at_most
+    *,*,,1,10,50
+    *,a1_toy_diffusion,2026-03-01,,,
+    ana,a1_toy_diffusion,2026-03-08T12:00,,,
+
+    There * is all, and an empty cell leaves what a more general row says. What was earned stays
+    in the column score; final is what being late leaves, and what exports hand on.
 
     Example: course report a1_toy_diffusion
     """

@@ -1,9 +1,11 @@
 """The instructor's commands up to the marks: ``course release``, ``grade`` and ``demo-class``."""
 
+import csv
+import io
 import os
 import secrets
 from contextlib import AbstractContextManager, nullcontext
-from datetime import date, datetime, time
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -16,9 +18,10 @@ from tqdm import tqdm
 from course_lib.cli import outputs
 from course_lib.cli.errors import fail
 from course_lib.cli.export import Results, note, report_command
-from course_lib.grading import arrivals, demo, grade, platforms, probes, sandbox
+from course_lib.grading import arrivals, demo, grade, lateness, platforms, probes, sandbox
 from course_lib.grading import release as releases
 from course_lib.grading import results as storage
+from course_lib.grading.report import harmless
 
 app = typer.Typer()
 Solutions = Annotated[Path, typer.Option(help="Folder of the masters.")]
@@ -80,11 +83,7 @@ def end_of(text: str) -> datetime:
     Raises  typer.BadParameter if it is neither a day nor a time
     """
     try:
-        return datetime.combine(date.fromisoformat(text.strip()), time.max)
-    except ValueError:
-        pass
-    try:
-        return datetime.fromisoformat(text.strip())
+        return lateness.moment(text)
     except ValueError as error:
         raise typer.BadParameter(
             f"{text!r} is not like 2025-03-01 or 2025-03-01T18:00."
@@ -98,6 +97,13 @@ def grade_command(
         Path, typer.Argument(help="The class's folder, or a platform's download.")
     ],
     student: Annotated[str | None, typer.Option(help="Grade only this one, again.")] = None,
+    exercise: Annotated[
+        str | None,
+        typer.Option(
+            help="Grade only this exercise again, such as ex6_reverse, once its probes were "
+            "mended: other marks stay, and regraded.csv lists whose score is another one now."
+        ),
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Submissions graded at once.")] = 1,
     dask: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler that does the work instead.")
@@ -148,13 +154,15 @@ def grade_command(
     if not submitted.is_dir():
         raise fail(f"{submitted} is not a folder.")
     try:
-        probes.load(assignment, solutions)
+        known = [one.id for one in probes.load(assignment, solutions).exercises]
         start = launcher(container, unsafe)
         start(sandbox.Limits())  # if it is missing, say so before anything else
     except (FileNotFoundError, sandbox.SandboxMissing) as error:
         raise fail(error) from error
     if start is sandbox.bubblewrap and (danger := sandbox.exposed(solutions, submitted, results)):
         raise fail(danger)
+    if exercise is not None and exercise not in known:
+        raise fail(f"{assignment} has no exercise {exercise}: it has {', '.join(known)}.")
     outputs.check_folder(results)
     try:
         present, told = arrivals.students(submitted)
@@ -181,11 +189,13 @@ def grade_command(
             salt=salt,
             due=due.timestamp() if due else None,
             also=tuple(root / place.name for place in one.places[1:]),
+            only=exercise,
         )
         for one in present
     ]
     if resume:
         todo = grade.unfinished(todo, stored)
+    before = storage.read_all(stored)
     try:
         with cluster(dask), tqdm(total=len(todo), unit="student") as bar:
             for result in grade.grade_class(todo, stored, jobs):
@@ -201,7 +211,24 @@ def grade_command(
     except KeyboardInterrupt:
         typer.echo("\nStopped. To go on: the same command with --resume.")
         raise typer.Exit(130) from None
+    if exercise is not None:
+        tell_changes(before, storage.read_all(stored), stored.parent / "regraded.csv")
     report_command(assignment, results)
+
+
+def tell_changes(before: list[storage.Result], after: list[storage.Result], path: Path) -> None:
+    """Write whose score is another one than before, upwards or downwards."""
+    rows = grade.changes(before, after)
+    out = io.StringIO()
+    columns = ["student", "exercise", "before", "after", "finding"]
+    writer = csv.DictWriter(out, columns)
+    writer.writeheader()
+    writer.writerows({name: harmless(text) for name, text in row.items()} for row in rows)
+    storage.write_atomically(path, out.getvalue())
+    numbers = [(row["before"], row["after"]) for row in rows]
+    both = [(float(a), float(b)) for a, b in numbers if a[:1].isdigit() and b[:1].isdigit()]
+    up, down = sum(a < b for a, b in both), sum(a > b for a, b in both)
+    typer.echo(f"{up} scores rose, {down} fell, {len(rows) - up - down} are new: {path}.")
 
 
 @app.command("demo-class")

@@ -16,6 +16,7 @@ Array = np.ndarray
 class Network:
     """A network with known weights, which the harness can build too: x @ mix + t time + labels[y].
 
+    x is (B, D), or images (B, …, D).
     mix     (D, D)
     time    (D,)
     labels  (K + 1, D); the last row stands for "no label"
@@ -27,7 +28,8 @@ class Network:
 
     def __call__(self, x: Array, t: Array | int, y: Array | int = -1) -> Array:
         t, y = np.broadcast_to(t, len(x)), np.broadcast_to(y, len(x))
-        return x @ self.mix + t[:, None] * self.time + self.labels[y % len(self.labels)]
+        told = t[:, None] * self.time + self.labels[y % len(self.labels)]
+        return x @ self.mix + told.reshape(len(x), *[1] * (x.ndim - 2), -1)
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,12 @@ class Call:
     """One call of a student's function.
 
     function  its name
-    args      arrays, numbers, lists of numbers, None, Network, Step, Move, Seed, Jump or Walk
+    args      arrays, numbers, lists of numbers, None, Network, Step, Move, Seed, Jump or Walk;
+              arrays come as float32, as bytes if they are, or else as int64
     shapes    the shape of each array that must come back
     optional  whether the call may fail; the judge then gets None for each array
     instead   stand-ins for other functions of the student's while the call lasts, by name, so
-              that a fault of theirs is not counted twice
+              that a fault of theirs is not counted twice; or other values for names of the set-up
     whole     which of the results must be of a type that holds whole numbers only
     learns    whether the result must come with a graph, for the network's weights to learn
     may_change  which of the arguments may be changed in place
@@ -116,8 +119,9 @@ class Call:
         def keep(value: object) -> str:
             key = str(len(arrays))
             value = np.asarray(value)
+            whole = np.uint8 if value.dtype == np.uint8 else np.int64
             arrays[key] = np.ascontiguousarray(
-                value, dtype=np.float32 if value.dtype.kind == "f" else np.int64
+                value, dtype=np.float32 if value.dtype.kind == "f" else whole
             )
             return key
 

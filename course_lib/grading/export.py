@@ -12,9 +12,10 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from course_lib.grading.by_hand import HandMark
 from course_lib.grading.release import InstructorExtraMissing
-from course_lib.grading.report import earned, harmless, number, total
-from course_lib.grading.results import Result
+from course_lib.grading.report import earned, final, harmless, number, total
+from course_lib.grading.results import Mark, Result
 
 LOGIN = re.compile(r"[\w.@+=-]*")
 """What a login consists of; a spreadsheet takes ``=cmd`` for a formula, but one that does nothing:
@@ -28,7 +29,8 @@ class ForeignGradebook(Exception):
 def gradebook(results: Sequence[Result], database: Path) -> tuple[int, list[str]]:
     """Store scores in nbgrader's gradebook.
 
-    database  made if it does not exist; marks given by hand in it stay as they are
+    database  made if it does not exist; marks given by hand in it stay as they are, unless
+              by_hand.csv has others
     Returns   how many students have got some, and those with a submission there who are not among
               the results, because a folder was renamed or is gone
     Raises    InstructorExtraMissing if nbgrader is not installed; ForeignGradebook if the file is
@@ -102,7 +104,7 @@ def _store(book, result: Result) -> bool:
     book.update_or_create_notebook(name, name)
     for mark in result.marks:
         book.update_or_create_grade_cell(
-            check_of(mark.id), name, name, max_score=mark.points, cell_type="code"
+            cell_of(mark), name, name, max_score=mark.points, cell_type="code"
         )
     scored = bool(total(result))
     if scored:
@@ -113,7 +115,7 @@ def _store(book, result: Result) -> bool:
         except MissingEntry:
             return False
     for mark in result.marks:
-        cell = check_of(mark.id)
+        cell = cell_of(mark)
         try:
             grade = book.find_grade(cell, name, name, student)
         except MissingEntry:  # the exercise is newer than the submission
@@ -126,8 +128,15 @@ def _store(book, result: Result) -> bool:
             grade = Grade(cell_id=book.find_grade_cell(cell, name, name).id, notebook=notebook)
             book.db.add(grade)
         graded = mark.state == "graded"
+        if isinstance(mark, HandMark):
+            grade.manual_score = mark.score if graded else grade.manual_score
+            grade.needs_manual_grade = grade.manual_score is None
+            continue
         grade.auto_score = mark.score if graded else None
         grade.needs_manual_grade = not graded
+    if scored:
+        notebook = book.find_submission_notebook(name, name, student)
+        notebook.late_submission_penalty = result.score - result.final
     book.db.commit()
     return scored
 
@@ -135,6 +144,11 @@ def _store(book, result: Result) -> bool:
 def check_of(exercise: str) -> str:
     """The grade_id of the cell with an exercise's points: ``ex1_schedule`` has ``ex1_check``."""
     return f"{exercise.partition('_')[0]}_check"
+
+
+def cell_of(mark: Mark) -> str:
+    """The grade_id of the cell with a mark's points: of what is graded by hand, the answer's."""
+    return mark.id if isinstance(mark, HandMark) else check_of(mark.id)
 
 
 def canvas(results: Sequence[Result]) -> str:
@@ -159,7 +173,7 @@ def canvas(results: Sequence[Result]) -> str:
         exact = student if LOGIN.fullmatch(student) else harmless(student)
         own = result.platform == "Canvas" and student.isdecimal()
         ids = [student, "", ""] if own else ["", "", exact]
-        writer.writerow([shown, *ids, "", total(result)])
+        writer.writerow([shown, *ids, "", final(result)])
     return out.getvalue()
 
 
@@ -183,4 +197,6 @@ def gradescope(result: Result) -> str:
         result.findings if total(result) else [f"Not graded ({result.status}).", *result.findings]
     )
     content = {"output": "\n".join(about), "output_format": "text", "tests": tests}
+    if result.penalty and total(result):
+        content["score"] = result.final  # Gradescope takes it in the place of the tests' sum
     return json.dumps({**content, "execution_time": round(result.seconds)}, indent=1)

@@ -176,6 +176,7 @@ RECORDED = 2000
 class Network(torch.nn.Module):
     """A network with known weights: ``x @ mix + t * time + labels[y]``; it notes its inputs.
 
+    x       (B, D), or images (B, …, D)
     mix     (D, D);  time (D,);  labels (K + 1, D), the last row for "no label"
 
     The texts call its first argument x or x_t.
@@ -200,8 +201,9 @@ class Network(torch.nn.Module):
         known = ((y >= -1) & (y < len(self.labels) - 1)).all()
         if not known:
             raise ValueError("This network was asked for a label that it does not have.")
-        out = x_t @ self.mix.to(x_t) + t[:, None].to(x_t) * self.time.to(x_t)
-        return out + self.labels.to(x_t)[y.long() % len(self.labels)]
+        told = t[:, None].to(x_t) * self.time.to(x_t)
+        told = told + self.labels.to(x_t)[y.long() % len(self.labels)]
+        return x_t @ self.mix.to(x_t) + told.reshape(len(x_t), *[1] * (x_t.ndim - 2), -1)
 
 
 class Step:
@@ -261,10 +263,9 @@ class Walk:
 
 
 def tensor(array: np.ndarray) -> torch.Tensor:
-    """Turn an array into what a student expects: float32, or whole numbers."""
-    return torch.from_numpy(array.copy()).to(
-        torch.float32 if array.dtype.kind == "f" else torch.int64
-    )
+    """Turn an array into what a student expects: float32, whole numbers, or bytes."""
+    whole = torch.uint8 if array.dtype == np.uint8 else torch.int64
+    return torch.from_numpy(array.copy()).to(torch.float32 if array.dtype.kind == "f" else whole)
 
 
 def build(argument: object, arrays: dict) -> object:

@@ -51,12 +51,14 @@ class Exercise:
     title    as in the notebook
     points   given if every probe is answered rightly; a Partial finding costs a share of them
     probes   makes the probes from a random generator
+    read     where the course teaches it, such as "notebook 01, section 3"
     """
 
     id: str
     title: str
     points: float
     probes: Callable[[np.random.Generator], Iterable[Probe]]
+    read: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from course_lib.grading import items
 from course_lib.grading.results import Mark, Result, file_name, write_atomically
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% } td, th { padding: .3rem .6rem; text-align: left;
-border-bottom: 1px solid #ccc; vertical-align: top } .bar { background: #4878a8; height: .8rem }
+border-bottom: 1px solid #ccc; vertical-align: top } pre { overflow-x: auto; padding: .4rem;
+background: #eef; font-size: .8em; white-space: pre-wrap }
+.bar { background: #4878a8; height: .8rem }
 """
 # A student's words are escaped; if one escaped escaping, a browser would still run nothing.
 HEAD = """<!doctype html><html lang="en"><meta charset="utf-8">
@@ -35,6 +38,11 @@ def total(result: Result) -> str:
     """The score of a student, empty if nothing could be graded: that is not a zero."""
     graded = any(mark.state == "graded" for mark in result.marks)
     return number(result.score) if graded else ""
+
+
+def final(result: Result) -> str:
+    """The score less what being late costs, empty if nothing could be graded."""
+    return number(result.final) if total(result) else ""
 
 
 def harmless(text: str) -> str:
@@ -63,7 +71,9 @@ def table(results: Sequence[Result]) -> str:
     writer = csv.writer(out)
     columns = list(exercises(results))
     named = ["name"] if any(result.called for result in results) else []
-    head = ["student", *named, "status", "late_days", "score", "points"]
+    judged = any(result.penalty is not None for result in results)
+    costs = ["penalty_percent", "final"] if judged else []
+    head = ["student", *named, "status", "late_days", "score", "points", *costs]
     writer.writerow([*head, *columns, "findings"])
     for result in results:
         marks = {mark.id: earned(mark) for mark in result.marks}
@@ -75,6 +85,7 @@ def table(results: Sequence[Result]) -> str:
                 result.late_days,
                 total(result),
                 number(result.points),
+                *([number(result.penalty or 0), final(result)] if judged else []),
                 *(marks.get(column, "") for column in columns),
                 harmless(" ".join(result.findings)),
             ]
@@ -99,14 +110,22 @@ def row(mark: Mark) -> str:
     points = f"{earned(mark) or '–'} of {number(mark.points)}"
     fine = "All right." if mark.state == "graded" else "Not graded."
     findings = bullets(mark.findings) if mark.findings else fine
+    if mark.examples and mark.score < mark.points:
+        findings += "<p>To see it, paste this below your answer:</p>"
+        findings += "".join(f"<pre>{html.escape(text)}</pre>" for text in mark.examples.values())
+    if mark.findings and mark.read:
+        findings += f"<p>Read again: {html.escape(mark.read)}.</p>"
     return f"<tr><td>{html.escape(mark.title)}<td>{points}<td>{findings}</tr>"
 
 
 def feedback(result: Result) -> str:
-    """One student's page: points and findings; no inputs, and nothing of the truth."""
+    """One student's page: points, findings, and lines that show them; nothing of the truth."""
     late = f", {result.late_days} days late" if result.late_days else ""
     score = total(result) or "not graded"
     parts = [f"<p><b>{score} of {number(result.points)} points</b> ({result.status}{late})</p>"]
+    if result.penalty and total(result):
+        cost = f"Being late costs {number(result.penalty)}% of them"
+        parts.append(f"<p>{cost}, which leaves <b>{final(result)} points</b>.</p>")
     if result.findings:
         parts += ["<h2>About the file</h2>", bullets(result.findings)]
     rows = [row(mark) for mark in result.marks if mark.state != "not reached"]
@@ -129,9 +148,10 @@ def bars(counts: Sequence[tuple[str, int]]) -> str:
 
 
 def overview(results: Sequence[Result]) -> str:
-    """The class on one page: statuses, a histogram per exercise, the commonest findings."""
+    """The class on one page: statistics, statuses, histograms, the commonest findings."""
     statuses = Counter(result.status for result in results)
-    parts = ["<h2>Statuses</h2>", bars(statuses.most_common()), "<h2>Total</h2>"]
+    parts = ["<h2>Exercises</h2>", items.as_html(items.analyse(results))]
+    parts += ["<h2>Statuses</h2>", bars(statuses.most_common()), "<h2>Total</h2>"]
     tenths = Counter(
         min(9, int(10 * result.score / result.points))
         for result in results
@@ -153,8 +173,9 @@ def overview(results: Sequence[Result]) -> str:
 
 
 def write_all(results: Sequence[Result], folder: Path) -> None:
-    """Write ``grades.csv``, ``overview.html`` and ``feedback/<student>.html``."""
+    """Write ``grades.csv``, ``statistics.csv``, ``overview.html``, ``feedback/<student>.html``."""
     write_atomically(folder / "grades.csv", table(results))
+    write_atomically(folder / "statistics.csv", items.as_csv(items.analyse(results)))
     write_atomically(folder / "overview.html", overview(results))
     for result in results:
         path = folder / "feedback" / f"{file_name(result.student)}.html"

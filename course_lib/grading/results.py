@@ -24,6 +24,8 @@ class Mark:
               ``not reached``
     findings  sentences for the student
     evidence  a record per probe, for the instructor
+    read      where the course teaches it, such as "notebook 01, section 3"
+    examples  by finding, lines with which a student can see it
     """
 
     id: str
@@ -33,6 +35,8 @@ class Mark:
     state: str = "not reached"
     findings: list[str] = field(default_factory=list)
     evidence: list[dict] = field(default_factory=list)
+    read: str = ""
+    examples: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -46,6 +50,9 @@ class Result:
     source    the class's folder
     platform  whose number ``student`` is, such as Canvas; empty if it is a folder's name
     called    the student's name, as the platform writes it
+    handed_in seconds since 1970; 0 if that is not known
+    digest    of the notebook that was graded; empty if there was none
+    penalty   percent of the score that being late costs; None where no policy says
     """
 
     student: str
@@ -59,11 +66,19 @@ class Result:
     source: str = ""
     platform: str = ""
     called: str = ""
+    handed_in: float = 0.0
+    digest: str = ""
+    penalty: float | None = None
 
     @property
     def score(self) -> float:
         """Points earned."""
         return sum(mark.score for mark in self.marks)
+
+    @property
+    def final(self) -> float:
+        """Points earned, less what being late costs."""
+        return round(self.score * (1 - (self.penalty or 0.0) / 100), 2)
 
     @property
     def points(self) -> float:

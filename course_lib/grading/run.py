@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 
-from course_lib.grading import notebook
+from course_lib.grading import notebook, paste
 from course_lib.grading.causes import LOOK, Causes, missing
 from course_lib.grading.notebook import Cell, Submission
 from course_lib.grading.probes import Assignment, Exercise, Probe
@@ -28,7 +28,7 @@ class Run:
         self.assignment, self.start, self.limits, self.salt = assignment, start, limits, salt
         self.cells = list(work.cells)
         self.causes = Causes(work, assignment.notebook.read_text("utf-8"))
-        self.marks = [Mark(e.id, e.title, e.points) for e in assignment.exercises]
+        self.marks = [Mark(e.id, e.title, e.points, read=e.read) for e in assignment.exercises]
         self.deadline = time.monotonic() + limits.total * limits.patience
         self.left = limits.total  # seconds of processor time
         self.last = Ended("timed out", "the time for the whole notebook was used up")
@@ -62,10 +62,7 @@ class Run:
     @property
     def status(self) -> str:
         """What the states of the exercises make of the whole."""
-        states = {mark.state for mark in self.marks}
-        if states == {"graded"}:
-            return "graded"
-        return "partly graded" if states & {"graded", "needs a look"} else self.last.status
+        return status_of(self.marks, self.last.status)
 
     @property
     def findings(self) -> list[str]:
@@ -138,6 +135,14 @@ class Run:
                 _stop(mark, end)
 
 
+def status_of(marks: Sequence[Mark], this: str) -> str:
+    """Return what the states of the exercises make of the whole; if none is graded, this."""
+    states = {mark.state for mark in marks}
+    if states == {"graded"}:
+        return "graded"
+    return "partly graded" if states & {"graded", "needs a look"} else this
+
+
 def _stop(mark: Mark, end: Ended) -> None:
     """Say that an exercise could not be graded."""
     mark.state, mark.score = end.status, 0.0
@@ -167,6 +172,9 @@ def answer_probes(
             costs = getattr(finding, "costs", 1.0)
             finding = str(finding)  # a Partial would not survive being sent to another process
             found[finding] = costs
+            if example := evidence.pop("example", ""):
+                mark.examples.setdefault(finding, example)
+        evidence.pop("example", None)
         evidence |= {"finding": finding, "costs": costs}
         evidence["seconds"] = round(time.monotonic() - began, 3)
         mark.evidence.append(evidence)
@@ -184,18 +192,19 @@ def put(
 ) -> str | None:
     """Put one probe; return the finding, or None if all is right.
 
-    evidence  gets the names of the functions that were called, the errors that were raised, and
-              what was asked for that the sandbox lacks
+    evidence  gets the names of the functions that were called, the errors that were raised, what
+              was asked for that the sandbox lacks, and the question as a student can put it
     about     tells the harness which names a question is to find
     """
     calls = probe.calls if isinstance(probe.calls, Generator) else (call for call in probe.calls)
-    outputs, seen, back = [], {}, None
+    outputs, seen, back, asked = [], {}, None, []
     with np.errstate(all="ignore"):
         while True:
             try:
                 call = calls.send(back)
             except StopIteration:
                 break
+            asked.append(call)
             header, arrays = call.request(seed + len(outputs))
             reply = session.request({**header, **about}, arrays, seconds)
             if call.function not in evidence["functions"]:
@@ -208,11 +217,13 @@ def put(
             if isinstance(checked, str) and call.optional:
                 checked = [None] * len(call.shapes), {}
             if isinstance(checked, str):
+                evidence["example"] = paste.question(asked, about["answers"])
                 return checked
             back, seen = checked[0], checked[1] or seen
             outputs += back
         try:
             finding = probe.judge(outputs, seen)
+            evidence["example"] = paste.question(asked, about["answers"])
             return evidence["lacks"][0] if finding and evidence["lacks"] else finding
         except Exception as error:  # what came back may be stranger than a judge foresaw
             evidence["errors"].append(f"the judge: {error!r:.200}")

@@ -95,7 +95,7 @@ class Difference:
         return "lower" if self.mean < 0 else "higher"
 
     def __str__(self) -> str:
-        """Return such as "−0.31 ± 0.05: lower"."""
+        """Return such as "-0.31 ± 0.05: lower", which every terminal can print."""
         return f"{self.mean:+.2f} ± {self.error:.2f}: {self.verdict}"
 
 

@@ -218,6 +218,13 @@ MUTANTS = [
         says="seed itself",
     ),
     # 5. the loss
+    Mutant(
+        "another table",
+        "ex5_loss",
+        "x_t = add_noise(x0, t, eps, alpha_bar)",
+        "x_t = add_noise(x0, t, eps, schedule_tables(len(alpha_bar) - 1)[0])",
+        says="alpha_bar as its table",
+    ),
     Mutant("summed", "ex5_loss", ".mean()", ".sum()", says="summed"),
     Mutant("absolute", "ex5_loss", ".square()", ".abs()", says="absolute"),
     Mutant("root", "ex5_loss", ".mean()", ".mean().sqrt()", says="square root"),

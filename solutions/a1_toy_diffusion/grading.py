@@ -14,8 +14,14 @@ Generator = np.random.Generator
 
 
 def schedule(rng: Generator):
-    """Tables for several T, the usual one among them."""
-    for T in (1000, *rng.integers(60, 900, 2).tolist()):
+    """Ask for the tables of the usual T and of two others, one of them odd.
+
+    Distinguishes: the rescaling by 1000/T from none and from its inverse; tables that begin at
+    t = 0 from tables that are late by one; a line in β from one in its root, and from one that
+    runs down; the running product of 1 − β from its root, its complement, a product of β, a sum
+    of β, and its factors.
+    """
+    for T in (1000, int(rng.integers(60, 900)), 2 * int(rng.integers(30, 450)) + 1):
         beta, alpha_bar = linear(T)
         line = np.linspace(1e-4, 0.02, T)
         betas = matches(
@@ -70,7 +76,12 @@ def schedule(rng: Generator):
 
 
 def jump(rng: Generator):
-    """Points and images, in batches that fit, and do not fit, the other dimensions by accident."""
+    """Ask for x_t of points and of images, each sample at a time of its own, from 0 to T.
+
+    Distinguishes: both roots from none, one, and 1 − √ᾱ; signal from noise; the signs; ᾱ_t from
+    ᾱ_{t−1}; times of each sample from the first one's; and, in batches as large as their other
+    dimensions, ᾱ along the batch from ᾱ along these.
+    """
     for shape in ((7, 2), (2, 2), (3, 1, 4, 4), (4, 4, 4)):
         alpha_bar = single(linear(100)[1])
         x0, eps = normal(rng, *shape), normal(rng, *shape)
@@ -122,7 +133,12 @@ def waves(t: Array, d: int, base: float = 1e4, last: int = 0) -> tuple[Array, Ar
 
 
 def embedding(rng: Generator):
-    """Several lengths, and times in no order."""
+    """Ask for the waves of several lengths d, for times in no order.
+
+    Distinguishes: cosines before sines from the other order, and from columns or rows that take
+    turns; the exponent k/(d/2) from k/(d/2 − 1), k/d and 2k/(d/2), and its sign; t from t/1000;
+    and both halves from one of them twice.
+    """
     for d in (8, 16, 6):
         t = np.r_[rng.integers(2, 1000, 6), 1]
         cos, sin = waves(t, d)
@@ -169,7 +185,7 @@ def embedding(rng: Generator):
             spread,
             wrongs=wrongs,
             otherwise="The embedding is not cos and sin of t ω_k as the text defines them.",
-            atol=3e-3,
+            atol=1e-3,
         )
         yield Probe([Call("embed", [t, d], [(len(t), d)])], judge)
 
@@ -178,11 +194,12 @@ def embedding(rng: Generator):
 
 
 def draws(rng: Generator):
-    """Many draws are tested for their distribution, and for obeying the generator.
+    """Ask for four large draws from three states of a generator, and for one of images.
 
-    Told apart are: times as whole numbers, from 1 to T, uniform, one for each sample and not tied
-    to its neighbours'; Gaussian noise; and a generator that is used as it stands, so that what was
-    drawn from it before matters and the global one does not.
+    Distinguishes: times that are whole numbers, from 1 to T, uniform, one for each sample and not
+    tied to its neighbours' from others; Gaussian noise, fresh in each sample and coordinate, from
+    uniform, shared or scaled noise; and a generator that is used as it stands from the global one,
+    and from one that is seeded anew.
     """
     T, shape = int(rng.integers(5, 12)), (1000 * 12, 2)
     x0 = normal(rng, *shape)
@@ -263,38 +280,53 @@ def judge_noise(eps: Array) -> str | None:
 
 
 def losses(rng: Generator):
-    """A stand-in takes the place of add_noise, so that its faults are not counted twice.
+    """Ask for the loss of three batches, with a stand-in for add_noise, and with their own.
 
-    Points in two and in five dimensions tell a mean over all entries from one over samples; the
-    result must come with a graph, since training needs its gradient.
+    The stand-in keeps a fault of add_noise from being counted twice; with their own, the loss is
+    judged by what that returns for the very same arguments.
+    Distinguishes: the mean over all entries from sums, from the mean of absolute values, its root
+    and its half, by batches in two and in five dimensions; eps from x0 and x_t as what is guessed;
+    x_t from x0 as what is shown; t from t − 1, t/T and nothing as what is told; the table from
+    anything else that add_noise may be given; and a result that can be learned from, from one
+    without a graph.
     """
     for T, B, D in ((100, 2, 2), (60, 5, 2), (80, 3, 5)):
         alpha_bar, model = single(linear(T)[1]), network(rng, T, dimensions=D)
         x0, eps = normal(rng, B, D), normal(rng, B, D)
         t = np.r_[rng.integers(1, T, B - 1), T]
         jump = Jump(single(rng.uniform(0.5, 2, T + 1)), single(rng.uniform(0.5, 2, T + 1)))
-        args = [model, x0, t, eps, alpha_bar]
-        judges = [
-            judge_loss(noisy(x0, t, eps, alpha_bar), model, x0, eps, t, alpha_bar)
-            for noisy in (forward, jump)
-        ]
+        arguments = [x0, t, eps, alpha_bar]
 
-        def judge(outputs, seen, judges=judges):
-            findings = [judge(outputs[-1:], seen) for judge in judges]
-            return None if None in findings else findings[-1]
+        def judge(outputs, seen, model=model, arguments=arguments, jump=jump):
+            stood_in, x_t, own = outputs
 
-        yield Probe(ask_loss(args, jump), judge)
+            def look(value, *noisy):
+                told = [judge_loss(x_t, model, *arguments)([value], seen) for x_t in noisy]
+                return None if None in told else told[-1]
+
+            right = forward(*arguments)
+            if stood_in is None:
+                return look(own, right, right if x_t is None else x_t)
+            finding = look(stood_in, right, jump(*arguments))
+            if finding or x_t is None:
+                return finding
+            if own is None or look(own, right, x_t):
+                return "add_noise does not get alpha_bar as its table."
+            return None
+
+        yield Probe(ask_loss([model, *arguments], jump), judge)
 
 
 def ask_loss(args: list, jump: Jump):
-    """Ask with the stand-in, and without it if it does not fit: it returns no NumPy arrays."""
-    stand_in = {"add_noise": jump}
+    """Ask with the stand-in, which may not fit, since it returns no NumPy arrays; and without it,
+    where the student's add_noise may fail instead."""
+    x0, stand_in = args[1], {"add_noise": jump}
     (value,) = yield Call("loss", args, [()], optional=True, instead=stand_in, learns=True)
-    if value is None:
-        yield Call("loss", args, [()], learns=True)
+    yield Call("add_noise", args[1:], [x0.shape], optional=True)
+    yield Call("loss", args, [()], optional=value is not None, learns=True)
 
 
-def judge_loss(x_t, model, x0, eps, t, alpha_bar):
+def judge_loss(x_t, model, x0, t, eps, alpha_bar):
     """Compare a loss with the truth for a given x_t."""
     out = model(x_t, t)
     off = out - eps
@@ -339,9 +371,13 @@ def reverse(x_t, eps, t, z, beta, alpha_bar, *, variance="posterior"):
 
 
 def steps_back(rng: Generator):
-    """In the middle, at the far end, and at the last step, where no noise is added.
+    """Ask for a step in the middle, at the far end, at t = 2, and at the last, without noise.
 
-    Another T and another schedule tell a step that reads its tables from one that makes its own.
+    Either variance, β or the posterior's, is right.
+    Distinguishes: each root and each factor of the mean from its usual neighbours; tables at t
+    from tables at t − 1; a standard deviation from a variance; a last step without noise from one
+    with it, and the others from steps without; DDPM's step from DDIM's and from a jump; and, by
+    another schedule of another length, a step that reads its tables from one that makes its own.
     """
     other = np.r_[0, rng.uniform(0.02, 0.2, 40)]
     for t, betas in (
@@ -459,7 +495,12 @@ def walk(model, step, x, noise, times=None, draw=lambda t: t, told=lambda t: t):
 
 
 def samplers(rng: Generator):
-    """Three lengths, a batch of one among them; the network and the step are the grader's."""
+    """Ask for three walks with the grader's network and step, one of them of a single sample.
+
+    Distinguishes: steps from T down to 1 from walks that begin or end too early, or run the other
+    way; noise[t] from noise[t − 1], noise[T − t], one draw and none; the network told t, for each
+    sample, from one told t − 1 or T; and the newest x from the starting noise.
+    """
     yield walk_probe(rng, 9, 5)
     yield walk_probe(rng, 14, 3)
     yield walk_probe(rng, 40, 1)
@@ -527,7 +568,14 @@ def guide(model: Network, x: Array, t, y: Array, w: float) -> Array:
 
 
 def guided(rng: Generator):
-    """The formula at several strengths, then a whole conditional sampler."""
+    """Ask for guided guesses at three strengths, w = 0 among them, and for a conditional walk.
+
+    The walk may take the student's own steps, or the stand-in's for ``sample``.
+    Distinguishes: w counted from the unconditional guess from w counted from the conditional one
+    or from one less; both guesses from either alone; "no label" from label 0; each sample's label
+    from the first one's; and, in the walk, labels and w that reach the network from such that do
+    not.
+    """
     for w in (2.5, 0.4, 0.0):
         T, B = 20, 5
         model, x = network(rng, T), normal(rng, B, 2)
@@ -575,12 +623,60 @@ def conditional(rng: Generator, T: int, w: float, y: Array) -> Probe:
 
 
 EXERCISES = [
-    Exercise("ex1_schedule", "Schedule tables", 15, schedule),
-    Exercise("ex2_forward", "The forward process", 15, jump),
-    Exercise("ex3_embedding", "Embedding the time", 10, embedding),
-    Exercise("ex4_draw", "A training draw", 10, draws),
-    Exercise("ex5_loss", "The loss", 10, losses),
-    Exercise("ex6_reverse", "One reverse step", 15, steps_back),
-    Exercise("ex7_sampler", "A full sampler", 15, samplers),
-    Exercise("ex8_guidance", "Conditional sampling", 10, guided),
+    Exercise(
+        "ex1_schedule",
+        "Schedule tables",
+        15,
+        schedule,
+        read="notebook 01, section 2, “Walking into the noise”",
+    ),
+    Exercise(
+        "ex2_forward",
+        "The forward process",
+        15,
+        jump,
+        read="notebook 01, section 3, “One jump instead of forty steps”",
+    ),
+    Exercise(
+        "ex3_embedding",
+        "Embedding the time",
+        10,
+        embedding,
+        read="notebook 01, section 8, “A network that denoises”",
+    ),
+    Exercise(
+        "ex4_draw",
+        "A training draw",
+        10,
+        draws,
+        read="notebook 01, section 8, “A network that denoises”",
+    ),
+    Exercise(
+        "ex5_loss",
+        "The loss",
+        10,
+        losses,
+        read="notebook 01, section 8, “A network that denoises”",
+    ),
+    Exercise(
+        "ex6_reverse",
+        "One reverse step",
+        15,
+        steps_back,
+        read="notebook 03, section 9, “From noise to a digit, in a thousand steps”",
+    ),
+    Exercise(
+        "ex7_sampler",
+        "A full sampler",
+        15,
+        samplers,
+        read="notebook 01, section 7, “Walking back”",
+    ),
+    Exercise(
+        "ex8_guidance",
+        "Conditional sampling",
+        10,
+        guided,
+        read="notebook 02, section 8, “A first look at guidance”",
+    ),
 ]

@@ -82,6 +82,23 @@ MUTANTS = [
         says="stops with",
     ),
     network("folded, and not unfolded", "return F.pixel_shuffle(", "return (", "stops with"),
+    network("t over 1000", "embed(t, self.dim)", "embed(t / 1000, self.dim)", "all but fails"),
+    network("t in eights", "embed(t, self.dim)", "embed(t // 8 * 8, self.dim)", "rounded"),
+    network("t in twos", "embed(t, self.dim)", "embed((t + 1) // 2 * 2, self.dim)", "rounded"),
+    network("t in bfloat16", "embed(t, self.dim)", "embed(t.bfloat16(), self.dim)", "rounded"),
+    network("t cut off", "embed(t, self.dim)", "embed(t.clamp(max=500), self.dim)", "cut off"),
+    network(
+        "a table for t from 0 to 999",
+        "embed(t, self.dim)",
+        "embed(torch.arange(1000), self.dim)[t]",
+        "stops with",
+    ),
+    network(
+        "changes what it is shown",
+        "time = self.time(embed(t, self.dim))",
+        "x.mul_(0.5); time = self.time(embed(t, self.dim))",
+        "in place",
+    ),
     # 2. the process
     Mutant("not rescaled", "ex2_process", "1000 / noise_steps * ", "", says="1000/T"),
     Mutant("uniform noise", "ex2_process", "randn_like", "rand_like", says="uniform"),
@@ -181,6 +198,135 @@ MUTANTS = [
     Mutant(
         "uphill", "ex2_process", "loss.backward()", "(-loss).backward()", says="along the gradient"
     ),
+    Mutant(
+        "noise subtracted", "ex2_process", "sqrt() * x + (1", "sqrt() * x - (1", says="subtract"
+    ),
+    Mutant(
+        "uniform noise of the right size",
+        "ex2_process",
+        "torch.randn_like(x)",
+        "(2 * torch.rand_like(x) - 1) * 3**0.5",
+        says="not Gaussian",
+    ),
+    Mutant(
+        "noise that all channels share",
+        "ex2_process",
+        "torch.randn_like(x)",
+        "torch.randn_like(x[:, :1]).expand_as(x)",
+        says="Channels share",
+    ),
+    Mutant(
+        "tables without t = 0",
+        "ex2_process",
+        "(1 - beta).cumprod(0)",
+        "(1 - beta).cumprod(0)[1:]",
+        then=("self.alpha_bar[t]", "torch.where(t > 0, self.alpha_bar[t - 1], torch.ones(()))"),
+        says="T + 1 entries",
+    ),
+    Mutant(
+        "the root for alpha_bar",
+        "ex2_process",
+        "(1 - beta).cumprod(0)",
+        "(1 - beta).cumprod(0).sqrt()",
+        then=("self.alpha_bar[t]", "self.alpha_bar[t].square()"),
+        says="another table",
+    ),
+    Mutant(
+        "changes the images in place",
+        "ex2_process",
+        MIXED,
+        "x.mul_(share.sqrt()) + (1 - share).sqrt() * noise",
+        says="images or the times in place",
+    ),
+    Mutant(
+        "changes the times in place",
+        "ex2_process",
+        "share = self.alpha_bar[t]",
+        "share = self.alpha_bar[t.clamp_(min=1)]",
+        says="images or the times in place",
+    ),
+    Mutant(
+        "seeds torch in add_noise",
+        "ex2_process",
+        "noise = torch.randn_like(x)",
+        "torch.manual_seed(0)\n        noise = torch.randn_like(x)",
+        says="same noise",
+    ),
+    Mutant(
+        "changes the batch in place",
+        "ex2_process",
+        DRAWN,
+        f"{DRAWN}\n        x.clamp_(-0.9, 0.9)",
+        says="batch in place",
+    ),
+    Mutant(
+        "seeds torch in train_step",
+        "ex2_process",
+        DRAWN,
+        f"torch.manual_seed(0)\n        {DRAWN}",
+        says="draws the same times",
+    ),
+    Mutant(
+        "the same times in every step",
+        "ex2_process",
+        DRAWN,
+        "t = torch.arange(len(x)) % self.noise_steps + 1",
+        says="draws the same times",
+    ),
+    Mutant(
+        "times in a row",
+        "ex2_process",
+        DRAWN,
+        f"{DRAWN}\n        t = (t[0] + torch.arange(len(x))) % self.noise_steps + 1",
+        says="depend on each other",
+    ),
+    Mutant(
+        "times for pairs",
+        "ex2_process",
+        DRAWN,
+        f"{DRAWN}[::2].repeat_interleave(2)[: len(x)]",
+        says="depend on each other",
+    ),
+    Mutant(
+        "early times more often",
+        "ex2_process",
+        DRAWN,
+        "t = (torch.rand(len(x)) ** 1.5 * self.noise_steps).long() + 1",
+        says="not drawn uniformly",
+    ),
+    Mutant(
+        "told t/T",
+        "ex2_process",
+        "self.model(noisy, t)",
+        "self.model(noisy, t / self.noise_steps)",
+        says="t itself",
+    ),
+    Mutant(
+        "half of the batch",
+        "ex2_process",
+        DRAWN,
+        f"x = x[: len(x) // 2]\n        {DRAWN}",
+        says="every image of the batch",
+    ),
+    Mutant(
+        "a mean over images and the pixels of one channel",
+        "ex2_process",
+        "F.mse_loss(self.model(noisy, t), noise)",
+        "(self.model(noisy, t) - noise).square().sum() / (len(x) * x.shape[-1] ** 2)",
+        says="summed over the channels",
+    ),
+    Mutant("a learning rate of 50", "ex2_process", "lr=2e-3", "lr=50.0", says="too large"),
+    Mutant(
+        "a learning rate of 50, without Adam",
+        "ex2_process",
+        "Adam(self.model.parameters(), lr=2e-3)",
+        "SGD(self.model.parameters(), lr=50.0)",
+        says="no finite number",
+    ),
+    Mutant("a learning rate of nothing", "ex2_process", "lr=2e-3", "lr=1e-12", says="do not move"),
+    Mutant(
+        "a learning rate of next to nothing", "ex2_process", "lr=2e-3", "lr=1e-7", says="next to"
+    ),
     # 3. the way back
     Mutant(
         "noise in the last step",
@@ -221,6 +367,45 @@ MUTANTS = [
         says="told t − 1",
     ),
     Mutant("one draw for all steps", "ex3_sample", "noise[t]", "noise[-1]", says="every step"),
+    Mutant("noise late by one", "ex3_sample", "noise[t]", "noise[t - 1]", says="noise[t − 1]"),
+    Mutant(
+        "noise in the wrong order",
+        "ex3_sample",
+        "noise[t]",
+        "noise[len(alpha_bar) - 1 - t]",
+        says="wrong order",
+    ),
+    Mutant(
+        "one time for the batch", "ex3_sample", "torch.full((len(x),), t)", "t", says="one time"
+    ),
+    Mutant(
+        "a tensor of one time",
+        "ex3_sample",
+        "torch.full((len(x),), t)",
+        "torch.tensor([t])",
+        says="one time",
+    ),
+    Mutant(
+        "points only",
+        "ex3_sample",
+        "share, before = alpha_bar[t], alpha_bar[t - 1]",
+        "share, before = alpha_bar[[t] * len(x)][:, None], alpha_bar[[t - 1] * len(x)][:, None]",
+        says="",
+    ),
+    Mutant(
+        "changes the noise in place",
+        "ex3_sample",
+        "mean + variance.sqrt() * noise[t]",
+        "mean + noise[t].mul_(variance.sqrt())",
+        says="argument number 4 in place",
+    ),
+    Mutant(
+        "a table of its own",
+        "ex3_sample",
+        "    for t in",
+        "    alpha_bar = schedules.linear(len(alpha_bar) - 1).alpha_bar\n    for t in",
+        says="are not what",
+    ),
     # 4. the trained model
     Mutant(
         "not loaded",
@@ -258,6 +443,21 @@ MUTANTS = [
         says="same noise",
     ),
     Mutant(
+        "dropout stays on",
+        "ex4_trained",
+        "return model.eval().requires_grad_(False)",
+        "return lambda x, t: F.dropout(model.requires_grad_(False)(x, t), 0.06)",
+        says="same noise",
+    ),
+    Mutant(
+        "guesses of a batch are centred",
+        "ex4_trained",
+        "return model.eval().requires_grad_(False)",
+        "model.eval().requires_grad_(False)\n"
+        "    return lambda x, t: (eps := model(x, t)) - eps.mean(dim=0)",
+        says="same noise",
+    ),
+    Mutant(
         "time in reverse",
         "ex4_trained",
         "return model.eval().requires_grad_(False)",
@@ -266,7 +466,26 @@ MUTANTS = [
     ),
 ]
 
+LAZY = """
+class DiffusionModel(nn.Module):
+    def __init__(self, image_size, channels):
+        super().__init__()
+        self.time = nn.Sequential(nn.LazyLinear(96), nn.SiLU())
+        self.stem = nn.LazyConv2d(24, 3, padding=1)
+        self.down, self.deep = Block(24, 24, 96), Block(24, 48, 96)
+        self.deeper, self.up = Block(48, 48, 96), Block(72, 24, 96)
+        self.out = nn.LazyConv2d(4 * channels, 3, padding=1)
+
+    def forward(self, x, t):
+        time = self.time(embed(t, 96))
+        fine = self.down(self.stem(F.pixel_unshuffle(x, 2)), time)
+        h = self.deeper(self.deep(F.avg_pool2d(fine, 2), time), time)
+        h = self.up(torch.cat([F.interpolate(h, scale_factor=2.0), fine], dim=1), time)
+        return F.pixel_shuffle(self.out(F.silu(h)), 2)
+"""
+
 ALTERNATES = [
+    Alternate("lazy layers", "ex1_model", LAZY),
     Alternate(
         "a stack of modules",
         "ex1_model",
@@ -400,6 +619,102 @@ class DiffusionProcess:
 """,
     ),
     Alternate(
+        "a generator of its own, times in mirrored pairs, as in the code of DDIM",
+        "ex2_process",
+        """class DiffusionProcess:
+    def __init__(self, image_size, channels, noise_steps):
+        self.T, self.random = noise_steps, torch.Generator().manual_seed(1)
+        beta = torch.linspace(0.1 / noise_steps, 20 / noise_steps, noise_steps)
+        self.alpha_bar = F.pad((1 - beta).cumprod(0), (1, 0), value=1.0)
+        self.model = DiffusionModel(image_size, channels)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
+
+    def add_noise(self, x, t, eps=None):
+        if eps is None:
+            eps = torch.randn(x.shape, generator=self.random)
+        share = self.alpha_bar[t].view(-1, 1, 1, 1)
+        return share.sqrt() * x + (1 - share).sqrt() * eps, eps
+
+    def train_step(self, x):
+        half = torch.randint(1, self.T + 1, (len(x) // 2 + 1,), generator=self.random)
+        t = torch.cat([half, self.T + 1 - half])[: len(x)]
+        eps = torch.randn(x.shape, generator=self.random)
+        noisy, _ = self.add_noise(x, t, eps)
+        self.optimizer.zero_grad()
+        loss = F.mse_loss(self.model(noisy, t), eps)
+        loss.backward()
+        self.optimizer.step()
+        return loss.item()
+""",
+    ),
+    Alternate(
+        "seeded when it is made, in shuffled parts whose gradients add up",
+        "ex2_process",
+        """class DiffusionProcess(nn.Module):
+    def __init__(self, image_size, channels, noise_steps):
+        super().__init__()
+        torch.manual_seed(0)
+        self.noise_steps = noise_steps
+        beta = 1000 / noise_steps * torch.linspace(1e-4, 0.02, noise_steps)
+        self.register_buffer("alpha_bar", torch.cat([torch.ones(1), 1 - beta]).cumprod(0))
+        self.model = DiffusionModel(image_size, channels)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=2e-3)
+
+    def add_noise(self, x, t):
+        eps = torch.randn_like(x)
+        share = self.alpha_bar[t].reshape(len(x), 1, 1, 1)
+        return share.sqrt() * x + (1 - share).sqrt() * eps, eps
+
+    def train_step(self, x):
+        total = 0.0
+        self.optimizer.zero_grad()
+        for part in x[torch.randperm(len(x))].split(6):
+            t = torch.randint(1, self.noise_steps + 1, (len(part),))
+            noisy, eps = self.add_noise(part, t)
+            loss = F.mse_loss(self.model(noisy, t), eps) * len(part) / len(x)
+            loss.backward()
+            total += loss.item()
+        self.optimizer.step()
+        return total
+""",
+    ),
+    Alternate(
+        "a rate that rises from 0, and an average of the weights",
+        "ex2_process",
+        """class DiffusionProcess:
+    def __init__(self, image_size, channels, noise_steps):
+        self.noise_steps = noise_steps
+        betas = [1000 / noise_steps * b for b in torch.linspace(1e-4, 0.02, noise_steps).tolist()]
+        shares = [1.0]
+        for b in betas:
+            shares.append(shares[-1] * (1 - b))
+        self.alpha_bar = torch.tensor(shares)
+        self.model = DiffusionModel(image_size, channels)
+        self.average = DiffusionModel(image_size, channels)
+        self.average.load_state_dict(self.model.state_dict())
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
+        self.rate = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda k: min(1, k / 500))
+
+    def add_noise(self, x, t):
+        eps = torch.empty_like(x).normal_()
+        share = torch.take(self.alpha_bar, t)[:, None, None, None]
+        return torch.addcmul(share**0.5 * x, (1 - share) ** 0.5, eps), eps
+
+    def train_step(self, x):
+        t = torch.empty(len(x)).uniform_(0, self.noise_steps).ceil().long().clamp(min=1)
+        noisy, eps = self.add_noise(x, t)
+        self.optimizer.zero_grad()
+        loss = (self.model(noisy, t) - eps).pow(2).mean()
+        loss.backward()
+        self.optimizer.step()
+        self.rate.step()
+        with torch.no_grad():
+            for mean, new in zip(self.average.parameters(), self.model.parameters()):
+                mean.lerp_(new, 0.01)
+        return loss.item()
+""",
+    ),
+    Alternate(
         "the larger variance",
         "ex3_sample",
         """def sample(model, alpha_bar, x, noise):
@@ -445,6 +760,19 @@ class DiffusionProcess:
 """,
     ),
     Alternate(
+        "in place, on the starting noise",
+        "ex3_sample",
+        """def sample(model, alpha_bar, x, noise):
+    for t in range(len(alpha_bar) - 1, 0, -1):
+        beta = 1 - alpha_bar[t] / alpha_bar[t - 1]
+        x -= beta / (1 - alpha_bar[t]).sqrt() * model(x, torch.full((x.shape[0],), t))
+        x /= (1 - beta).sqrt()
+        if t > 1:
+            x += beta.sqrt() * noise[t]
+    return x
+""",
+    ),
+    Alternate(
         "made once, and kept",
         "ex4_trained",
         """kept = {}
@@ -459,6 +787,21 @@ def trained_model():
                 value.copy_(weights[name])
         kept["network"] = network.eval()
     return kept["network"]
+""",
+    ),
+    Alternate(
+        "with a graph, and a scratch pad in the place of its input",
+        "ex4_trained",
+        """def trained_model():
+    network = DiffusionModel(28, 1).eval()
+    network.load_state_dict(unpack(WEIGHTS))
+
+    def guess(x, t):
+        eps = network(x, t)
+        x.zero_()
+        return eps
+
+    return guess
 """,
     ),
     Alternate(

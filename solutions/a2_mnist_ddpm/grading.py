@@ -10,11 +10,14 @@ from course_lib.data import digits
 from course_lib.grading.calls import Call, Network
 from course_lib.grading.probes import Exercise, Partial, Probe, close, matches
 from course_lib.grading.truths import forward, linear, normal, single
-from course_lib.judging.fidelity import nearest
 
 Array = np.ndarray
 Generator = np.random.Generator
 THIRD, HALF = 1 / 3, 1 / 2
+DEAD = 1e-4
+"""What an answer changes by, as a share of itself, if the time does not reach it."""
+LEARNED = 0.5
+"""What telling two times apart may leave of an error of 1; the visible check asks for 0.4."""
 
 
 def rms(x: Array) -> float:
@@ -26,22 +29,33 @@ def rms(x: Array) -> float:
 
 
 def networks(rng: Generator):
-    """Fresh networks, with every weight moved a little, on images in grey and in colour."""
-    x, t = normal(rng, 1, 1, 28, 28).repeat(5, axis=0), np.array([999, 0, 250, 500, 30])
-    shared = []  # whether one t was used for all, which must not be counted twice
+    """Fresh networks, with every weight moved a little, on images in grey and in colour.
+
+    Distinguishes: answers that depend on the batch, on chance, or change what is shown, from
+    those of one image at its own time; a time that is dead, shared by the batch, rounded or cut
+    off, so that neighbours between 0 and 1000 coincide, from one that tells them apart; waves of
+    t/1000, which fifty steps do not teach to tell times apart with a tenth of all between them,
+    from any embedding that can be learned from, waves, a table, or t/1000 itself; a view of nine
+    pixels from one of the whole; and a formula or a blocked output from a network that learns.
+    Lazy layers are asked once before their weights are moved.
+    """
+    low, high = int(rng.integers(100, 450)), int(rng.integers(550, 900))
+    t = np.array([999, 0, high, low, 1000, 1, low + 1, high + 1, 998, 2])
+    x = normal(rng, 1, 1, 28, 28).repeat(len(t), axis=0)
+    found: list[str] = []  # what is wrong with the time, which must not be counted twice
 
     def heeded(outputs: list[Array], seen: dict) -> str | None:
         finding = heeding(*outputs)
-        shared.append(finding is not None and "whole batch" in finding)
+        found.extend(filter(None, [finding]))
         return finding
 
-    yield Probe([Call("asked_network", [x, t], [x.shape] * 3)], heeded)
+    def mixed(outputs: list[Array], seen: dict) -> str | None:
+        return None if any("whole batch" in told for told in found) else mixing(*outputs)
+
+    yield Probe([ask_network(x, t)], heeded)
     for shape in ((4, 1, 28, 28), (2, 3, 32, 32)):
-        x, t = normal(rng, *shape), rng.integers(0, 1000, shape[0])
-        yield Probe(
-            [Call("asked_network", [x, t], [shape] * 3)],
-            lambda outputs, seen: None if any(shared) else mixing(*outputs),
-        )
+        asked = normal(rng, *shape), rng.integers(0, 1000, shape[0])
+        yield Probe([ask_network(*asked)], mixed)
     yield reaching(rng)
     eps, t = (
         normal(rng, 8, 1, 16, 16),
@@ -52,10 +66,32 @@ def networks(rng: Generator):
     scale = float(rng.uniform(0.55, 0.62))  # no formula knows it, so it must be learned
     call = Call("asked_lesson", [x_t, t, scale], [eps.shape])
     yield Probe([call], lambda out, seen: learning(out[0], eps, scale))
+    lessons = ask_times(rng.integers(300, 600, 3).tolist())
+    yield Probe(lessons, lambda out, seen: None if found else telling(min(out)))
 
 
-def mixing(together: Array, again: Array, alone: Array) -> str | None:
-    """Whether a batch gets the answers that its images get alone, each time."""
+def ask_network(x: Array, t: Array) -> Call:
+    """Ask about a batch, again, and about each image alone; and whether x and t stayed."""
+    return Call("asked_network", [x, t], [*[x.shape] * 3, ()])
+
+
+def ask_times(times: list[int]):
+    """Ask how well a new network learns to tell a time from one a hundred later.
+
+    Luck has a part in so few steps, so that it has as many attempts as there are times.
+    """
+    for t in times:
+        (off,) = yield Call("asked_times", [t, t + 100], [()])
+        if off < LEARNED:
+            return
+
+
+def mixing(together: Array, again: Array, alone: Array, kept: Array) -> str | None:
+    """Whether a batch gets the answers that its images get alone, each time, and stays."""
+    if not kept:
+        return Partial(
+            "The network changes the images that it is shown, or their times, in place.", THIRD
+        )
     if rms(together - again) > 1e-3 * rms(together):
         return Partial(
             "The same question gets different answers in eval mode: something is drawn at random.",
@@ -68,16 +104,28 @@ def mixing(together: Array, again: Array, alone: Array) -> str | None:
     return None
 
 
-def heeding(together: Array, again: Array, alone: Array) -> str | None:
-    """Whether one image gets different answers at different times."""
-    if rms(alone[1:] - alone[:-1]) <= 1e-4 * rms(alone):
+def heeding(together: Array, again: Array, alone: Array, kept: Array) -> str | None:
+    """Whether one image gets different answers at different times, all of them."""
+    if rms(alone[1:] - alone[:-1]) <= DEAD * rms(alone):
         return Partial("The time does not reach the output: at every t the answer is one.", THIRD)
-    if rms(together[1:] - together[:-1]) < 1e-4 * rms(together):
+    if rms(together[1:] - together[:-1]) < DEAD * rms(together):
         return Partial("One t is used for the whole batch; every image has its own.", THIRD)
-    steps = [rms(a - b) / rms(alone) for i, a in enumerate(alone) for b in alone[:i]]
-    if min(steps) < 1e-6:
-        return Partial("Some times cannot be told from each other.", THIRD)
-    return mixing(together, again, alone)
+    if any(np.array_equal(a, b) for i, a in enumerate(alone) for b in alone[:i]):
+        return Partial(
+            "Some times cannot be told from each other: they are rounded, or cut off.", THIRD
+        )
+    return mixing(together, again, alone, kept)
+
+
+def telling(off: Array) -> str | None:
+    """Whether a few steps have taught it to answer −1 at one time and 1 at another."""
+    if off >= LEARNED:
+        return Partial(
+            "The time all but fails to reach the output: fifty steps of training do not teach the "
+            "network to answer −1 at a time t and 1 at t + 100. Does t vary enough there?",
+            THIRD,
+        )
+    return None
 
 
 def reaching(rng: Generator) -> Probe:
@@ -99,7 +147,7 @@ def reaching(rng: Generator) -> Probe:
         return None
 
     t = np.full(2, int(rng.integers(100, 900)))
-    return Probe([Call("asked_network", [x, t], [x.shape] * 3)], judge)
+    return Probe([ask_network(x, t)], judge)
 
 
 def learning(guess: Array, noise: Array, scale: float) -> str | None:
@@ -128,32 +176,66 @@ def learning(guess: Array, noise: Array, scale: float) -> str | None:
 
 
 def processes(rng: Generator):
-    """The jump for two lengths, and then training, in which a right jump takes its place."""
+    """The jump for several lengths, and then training, in which a right jump takes its place.
+
+    Distinguishes: the table of T + 1 entries from one without t = 0 or of another schedule; ᾱ_t
+    of each image, at 0 and T too, in one channel and in three, in a batch of 16, 7 and 1, from
+    its neighbours in the table and along other dimensions; Gaussian noise, fresh in every pixel
+    and in every call of one process, from noise that is shared, uniform or drawn again, while a
+    process may have a generator of its own and may seed it when it is made; a mean over all
+    pixels and channels, of one batch or of its parts in any order, from other losses; times that
+    are drawn anew, uniformly, from 1 to T, for each image, in slices or in mirrored pairs, too,
+    from all others; a step against the gradient of this batch alone, by a rate that neither
+    stands still nor explodes; and images that stay as they are from those changed in place.
+    """
     yield jumps(rng)
-    yield steps(rng, 25)
+    yield steps(rng)
 
 
 def jumps(rng: Generator) -> Probe:
-    """As many images as pixels in a row, so that nothing broadcasts by accident unnoticed."""
-    shape, asked = (16, 1, 16, 16), []
-    for T in (1000, int(rng.integers(60, 300))):
-        asked.append((single(rng.uniform(-1, 1, shape)), np.r_[rng.integers(1, T, 14), T, 0], T))
+    """Once as many images as pixels in a row, so that nothing broadcasts by accident unnoticed."""
+    calls, asked = [], []
+    for shape, T in (
+        ((16, 1, 16, 16), 1000),
+        ((7, 3, 12, 12), int(rng.integers(60, 300))),
+        ((1, 1, 8, 8), 150),
+    ):
+        B = shape[0]
+        t = np.r_[rng.integers(1, T), T, 0, rng.integers(1, T, B)][:B]
+        x = single(rng.uniform(-1, 1, shape))
+        asked.append((x, t, T))
+        calls += [
+            Call("asked_jump", [x, t, T], [*[shape] * 4, ()], optional=True),
+            Call("asked_table", [x, T], [(T + 1,)], optional=True),
+        ]
 
     def judge(outputs: list, seen: dict) -> str | None:
-        for parts, question in zip((outputs[:4], outputs[4:]), asked):
-            if finding := judge_jump(parts, *question):
+        answers = [outputs[i : i + 6] for i in range(0, len(outputs), 6)]
+        for answer, question in zip(answers, asked):
+            if finding := judge_jump(answer[:5], *question):
+                return Partial(finding, HALF)
+        for answer, (_, _, T) in zip(answers, asked):
+            if answer[5] is None:
+                finding = "alpha_bar must be a tensor of T + 1 entries, from t = 0 to t = T."
+                return Partial(finding, HALF)
+            if not close(answer[5], linear(T)[1]):
+                finding = "add_noise() is right, but alpha_bar is another table than the text's."
                 return Partial(finding, HALF)
         return None
 
-    calls = [Call("asked_jump", question, [shape] * 2, optional=True) for question in asked]
-    return Probe([call for call in calls for _ in range(2)], judge)
+    return Probe(calls, judge)
 
 
-def judge_jump(outputs: list, x: Array, t: Array, T: int) -> str | None:
-    """Look at the noise, and then at how it was mixed in."""
-    noisy, noise, _, other = outputs
-    if noisy is None or other is None:
+def judge_jump(answer: list, x: Array, t: Array, T: int) -> str | None:
+    """Look at what was given, at the noise of two calls, and then at how it was mixed in."""
+    noisy, noise, _, other, kept = answer
+    if noisy is None:
         return "add_noise() is not written, stops with an error, or returns something else."
+    if not kept:
+        return (
+            "add_noise() changes the images or the times in place, and whoever called it has lost "
+            "them: make new tensors."
+        )
     if close(noisy, x) and not close(noise, x):
         return "add_noise() returns the images as they were."
     if close(noise, other):
@@ -166,17 +248,19 @@ def judge_jump(outputs: list, x: Array, t: Array, T: int) -> str | None:
     after = alpha_bar[np.minimum(t + 1, T)].reshape(a.shape)
     beta = np.r_[0, np.linspace(1e-4, 0.02, T)]
     short = np.cumprod(1 - beta)[t].reshape(a.shape)
-    row, column = alpha_bar[t].reshape(1, -1), alpha_bar[t].reshape(-1, 1)
 
     def mixed(share: Array) -> Array:
         return share**0.5 * x + (1 - share) ** 0.5 * noise
 
     wrongs = [
         ("The schedule is not multiplied by 1000/T, so that it ends too early.", mixed(short)),
-        ("ᾱ is broadcast along the wrong dimension: it needs the shape (B, 1, 1, 1).", mixed(row)),
-        (
-            "ᾱ is broadcast along the wrong dimension: it needs the shape (B, 1, 1, 1).",
-            mixed(column),
+        *(
+            (
+                "ᾱ is broadcast along the wrong dimension: it needs the shape (B, 1, 1, 1).",
+                mixed(alpha_bar[t].reshape(along)),
+            )
+            for along in ((1, -1), (-1, 1))
+            if len(x) == x.shape[-1]
         ),
         ("The square roots are missing: ᾱ mixes variances.", a * x + (1 - a) * noise),
         ("The square root of the signal scale is missing.", a * x + (1 - a) ** 0.5 * noise),
@@ -204,48 +288,70 @@ def judge_jump(outputs: list, x: Array, t: Array, T: int) -> str | None:
 def judge_noise(eps: Array) -> str | None:
     """Standard normal, and fresh for every image and pixel; eps (B, C, H, W)."""
     n = eps.size
-    if close(eps[0], eps[1]):
-        return "Images share their noise; every image needs its own."
-    if close(eps[..., 0, :], eps[..., 1, :]) or close(eps[..., 0], eps[..., 1]):
-        return "Pixels share their noise; every pixel needs its own."
+    for dim, each in enumerate(("image", "channel", "pixel", "pixel")):
+        if eps.shape[dim] > 1 and close(eps.take(0, dim), eps.take(1, dim)):
+            return f"{each.capitalize()}s share their noise; every {each} needs its own."
     if abs(eps.mean()) > 7 / n**0.5:
         return "The noise does not have mean 0: uniform numbers (rand) are not Gaussian (randn)."
-    if abs((eps**4).mean() / (eps**2).mean() ** 2 - 3) > 0.6:
+    if abs((eps**4).mean() / (eps**2).mean() ** 2 - 3) > 10 * (24 / n) ** 0.5:
         return "The noise is not Gaussian: look for rand where randn is meant."
     if abs(eps.std() - 1) > 7 / (2 * n) ** 0.5:
         return "The noise does not have standard deviation 1."
     return None
 
 
-def steps(rng: Generator, T: int) -> Probe:
-    """Forty training steps, in which a stand-in with three weights notes what it is shown."""
-    N, shape = 40, (16, 1, 16, 16)
-    x = single(rng.uniform(-1, 1, shape))
-    shapes = [(N,), (N,), (N, *shape), (N, 16), (N + 1, 3), (N, 3)]
+def steps(rng: Generator) -> Probe:
+    """Forty training steps, in which a stand-in with three weights notes what it is shown.
+
+    Three more in colour tell a mean over the pixels of a channel from one over all.
+    """
+    calls, asked = [], []
+    for shape, T, N in (
+        ((16, 1, 16, 16), 25, 40),
+        ((8, 3, 12, 12), int(rng.integers(60, 200)), 3),
+    ):
+        x = single(rng.uniform(-1, 1, shape))
+        shapes = [(N,), (N,), (N,), (N, *shape), (N, shape[0]), (N + 1, 3), (N, 3)]
+        asked.append((x, T))
+        calls.append(Call("asked_training", [x, T, N], shapes, optional=True))
 
     def judge(outputs: list, seen: dict) -> str | None:
-        finding = judge_steps(outputs, x, T)
-        return finding and Partial(finding, HALF)
+        for answer, question in zip((outputs[:7], outputs[7:]), asked):
+            if finding := judge_steps(answer, *question):
+                return Partial(finding, HALF)
+        return None
 
-    return Probe([Call("asked_training", [x, T, N], shapes, optional=True)], judge)
+    return Probe(calls, judge)
 
 
-def judge_steps(outputs: list, x: Array, T: int) -> str | None:
+def judge_steps(answer: list, x: Array, T: int) -> str | None:
     """Look at the times, at the loss, and at what became of the weights."""
-    loss, floats, x_t, t, weights, grads = outputs
+    loss, floats, kept, x_t, t, weights, grads = answer
     if loss is None:
-        return "train_step() is not written, stops with an error, or returns no number."
+        return (
+            "train_step() is not written, stops with an error, returns no finite number, or does "
+            "not show the network every image of the batch once."
+        )
     if not floats.all():
         return "train_step() must return a Python float; item() makes one."
+    if not kept.all():
+        return "train_step() changes the batch in place, and whoever called it goes on with that."
     if (finding := judge_times(t, T)) is not None:
         return finding
     if close(x_t[0], x):
         return "The network is shown clean images; it must see noisy ones."
-    if np.array_equal(weights[1], weights[0]):
-        return "The weights do not move: backward() and the optimizer's step() belong together."
+    if np.abs(weights - weights[0]).max() < 2.5e-7 * len(loss):  # a warm-up may begin at 0
+        return (
+            "The weights do not move, or next to nothing: backward(), the optimizer's step() and "
+            "a learning rate of a usual size belong together."
+        )
+    if loss[-10:].mean() > 3 * loss[0]:
+        return "Training makes the loss grow: the learning rate is too large."
     if (finding := judge_losses(loss, x, x_t, t, weights, T)) is not None:
         return finding
     eps = noise_in(x, x_t, t, T)
+    if close(eps[0], eps[1]):
+        return "Every step of training sees the same noise."
     off = guesses(x_t, t, weights) - eps
     inputs = (x_t, np.broadcast_to(t[:, :, None, None, None] / 100, x_t.shape), 0 * x_t + 1)
     truth = np.stack([(off * value).mean((1, 2, 3, 4)) for value in inputs], axis=1)
@@ -294,6 +400,10 @@ def judge_losses(
             "The error is summed over the pixels; the loss is the mean over all of them.",
             mean(off**2) * count / len(x),
         ),
+        (
+            "The error is summed over the channels; the loss is the mean over all of them.",
+            mean(off**2) * x.shape[1],
+        ),
         ("This is the absolute error; the loss is the squared one.", mean(np.abs(off))),
         ("A square root was taken of the loss.", mean(off**2) ** 0.5),
         ("One half too many: the loss is the mean of the squares.", mean(off**2) / 2),
@@ -320,7 +430,7 @@ def judge_losses(
 
 
 def judge_times(t: Array, T: int) -> str | None:
-    """Uniform on 1…T, each image its own; t (N, B)."""
+    """Uniform on 1…T, each image its own; t (N, B). Of few draws the counts are not looked at."""
     if (t != np.round(t)).any():
         return "The network must be told t itself, a whole number."
     if all(len(np.unique(row)) == 1 for row in t):
@@ -331,6 +441,15 @@ def judge_times(t: Array, T: int) -> str | None:
         return "t = 0 is drawn; it is clean data, with no noise to be learned."
     if t.min() < 0 or t.max() > T:
         return "Some times lie outside 1…T."
+    if (t == t[0]).all():
+        return "Every step of training draws the same times."
+    if t.size < 20 * T:
+        return None
+    one, other = np.triu_indices(t.shape[1], 1)
+    apart = (t[:, one] - t[:, other]) % T  # (N, pairs)
+    fixed = (apart == apart[0]).all(0)
+    if fixed.all() or (fixed & (apart[0] == 0)).any():
+        return "The times of a batch depend on each other: draw each one by itself."
     counts = np.bincount(t.astype(int).ravel(), minlength=T + 1)[1:]
     if counts[-1] == 0:
         return "t = T is never drawn, but drawing starts there: look at randint's upper end."
@@ -389,15 +508,22 @@ WALKS = {
 
 
 def walks(rng: Generator):
-    """Two lengths; the network is the grader's."""
-    for T, B in ((24, 4), (9, 6)):
+    """Three lengths, for points, for pictures that are not square, and for one sample alone.
+
+    The network is the grader's. Distinguishes: every step from T to 1, at its own time, told to
+    each sample, with its own noise but in the last, from walks that begin or end elsewhere, run
+    forwards, or take the noise of another step; a mean and a spread of DDPM, by either variance,
+    from those with a root or a factor less; the table that is given from one that is made; and
+    code for any shape from code for points. x may be changed in place, the rest may not.
+    """
+    for T, shape in ((24, (4, 2)), (9, (3, 2, 5, 4)), (14, (1, 2))):
         alpha_bar = single(np.cumprod(1 - np.r_[0, np.linspace(0.02, 0.15, T)]))
         model = Network(
-            single(0.3 * rng.standard_normal((2, 2))),
-            single(rng.standard_normal(2) / T),
-            single(rng.standard_normal((1, 2))),
+            single(0.3 * rng.standard_normal((shape[-1], shape[-1]))),
+            single(rng.standard_normal(shape[-1]) / T),
+            single(rng.standard_normal((1, shape[-1]))),
         )
-        x, noise = normal(rng, B, 2), normal(rng, T + 1, B, 2)
+        x, noise = normal(rng, *shape), normal(rng, T + 1, *shape)
 
         def wrong(T=T, model=model, alpha_bar=alpha_bar, x=x, noise=noise, **options):
             return back(model, alpha_bar, x, noise, **options)
@@ -430,14 +556,22 @@ def walks(rng: Generator):
             otherwise="The samples are not what DDPM's steps from T down to 0 lead to.",
             atol=1e-3,
         )
-        yield Probe([Call("sample", [model, alpha_bar, x, noise], [(B, 2)])], judge)
+        call = Call("sample", [model, alpha_bar, x, noise], [shape], may_change=[2])
+        yield Probe([call], judge)
 
 
 # --- 4. the trained model ------------------------------------------------------------------------
 
 
 def trained(rng: Generator):
-    """The noise in digits that nobody has seen, and two hundred images, twenty of them twice."""
+    """The noise in digits that nobody has seen, and two hundred images, twenty of them twice.
+
+    Distinguishes: a network that finds the noise, at an early, a middle and a late time, from one
+    with the wrong weights, target or clock; images that follow from their noise alone, in another
+    batch and another order, too, from those of a network in train mode or of stored answers; new
+    images from repeated and from copied ones; and three levels of quality. What the network does
+    to its own input is its own affair, since it is asked for guesses only.
+    """
     unseen = digits(seed=int(rng.integers(1, 2**31))).x_test[:60].double().numpy()
     alpha_bar = linear(a2.NOISE_STEPS)[1]
     for t, most in a2.HARDEST.items():
@@ -451,12 +585,17 @@ def trained(rng: Generator):
                 f"At t = {t} the noise is not found: the error is {most:g} or more.", 0.1
             )
 
-        yield Probe([Call("asked_guess", [x_t, times], [x_t.shape])], judge)
+        yield Probe([ask_guess(x_t, times)], judge)
     noise, drawn = normal(rng, 200, 1, 28, 28), []
     yield Probe(
         walks_back([noise, noise[19::-1]], alpha_bar, drawn),
         lambda outputs, seen: judge_images(*drawn),
     )
+
+
+def ask_guess(x: Array, t: Array) -> Call:
+    """Ask the trained network; a fault of the network's, changes in place, costs once only."""
+    return Call("asked_guess", [x, t], [x.shape], may_change=[0, 1])
 
 
 def walks_back(starts: list[Array], alpha_bar: Array, drawn: list[Array]):
@@ -469,7 +608,7 @@ def walks_back(starts: list[Array], alpha_bar: Array, drawn: list[Array]):
     signal, spread = alpha_bar**0.5, (1 - alpha_bar) ** 0.5
     for x in starts:
         for t, s in pairwise(times):
-            (eps,) = yield Call("asked_guess", [single(x), np.full(len(x), t)], [x.shape])
+            (eps,) = yield ask_guess(single(x), np.full(len(x), t))
             x0 = np.clip((x - spread[t] * eps) / signal[t], -1, 1)
             x = signal[s] * x0 + spread[s] * (x - signal[t] * x0) / spread[t]
         drawn.append(x)
@@ -477,16 +616,9 @@ def walks_back(starts: list[Array], alpha_bar: Array, drawn: list[Array]):
 
 def judge_images(images: Array, again: Array) -> str | None:
     """Let the judge look at 200 images, unless they are not what they should be."""
-    x = torch.from_numpy(images).float()
-    if np.abs(again[::-1] - images[:20]).mean() > 0.02:
-        return Partial("The same noise does not lead to the same images.", 0.7)
-    flat = x.flatten(1)
-    apart = torch.cdist(flat, flat).fill_diagonal_(float("inf")).min(dim=1).values
-    if (apart < 0.5).double().mean() > 0.2:
-        return Partial("Different noise leads to the same images.", 0.7)
-    distance, _ = nearest(x, torch.cat([digits().x_train, digits().x_test]))
-    if (distance < 0.5).double().mean() > 0.2:
-        return Partial("The images are copies of the embedded ones.", 0.7)
+    x, other = (torch.from_numpy(drawn.copy()).float() for drawn in (images, again[::-1]))
+    if flaw := a2.flaw(x, other):
+        return Partial(flaw, 0.7)
     found = a2.quality(x)
     if found >= a2.FAIR:
         return Partial(f"The Fréchet distance is {a2.FAIR:g} or more.", 0.7)
@@ -496,8 +628,32 @@ def judge_images(images: Array, again: Array) -> str | None:
 
 
 EXERCISES = [
-    Exercise("ex1_model", "The network", 30, networks),
-    Exercise("ex2_process", "The process", 20, processes),
-    Exercise("ex3_sample", "The way back", 10, walks),
-    Exercise("ex4_trained", "Training, and digits", 20, trained),
+    Exercise(
+        "ex1_model",
+        "The network",
+        30,
+        networks,
+        read="notebook 03, section 5, “The U-Net, part by part”",
+    ),
+    Exercise(
+        "ex2_process",
+        "The process",
+        20,
+        processes,
+        read="notebook 03, section 6, “The training step”",
+    ),
+    Exercise(
+        "ex3_sample",
+        "The way back",
+        10,
+        walks,
+        read="notebook 03, section 9, “From noise to a digit, in a thousand steps”",
+    ),
+    Exercise(
+        "ex4_trained",
+        "Training, and digits",
+        20,
+        trained,
+        read="notebook 03, section 7, “Training, live”",
+    ),
 ]

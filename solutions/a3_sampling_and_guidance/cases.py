@@ -62,6 +62,7 @@ MUTANTS = [
         says="t − 1 instead of s",
     ),
     # 3. clipping
+    Mutant("sign", "ex3_clip", ".clamp(-1, 1)", ".sign()", says="not the clipped guess"),
     Mutant(
         "not recomputed",
         "ex3_clip",
@@ -92,6 +93,13 @@ MUTANTS = [
         "range(len(times) - 1)",
         "range(1, len(times) - 1)",
         says="first step",
+    ),
+    Mutant(
+        "as many moves as noise",
+        "ex4_sampler",
+        "range(len(times) - 1)",
+        "range(len(noise) - 1)",
+        says="last step",
     ),
     Mutant("told s", "ex4_sampler", "(len(x),), t)", "(len(x),), s)", says="told s"),
     Mutant("noise reversed", "ex4_sampler", "noise[i]", "noise[-2 - i]", says="wrong order"),

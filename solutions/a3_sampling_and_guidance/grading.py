@@ -16,7 +16,13 @@ Generator = np.random.Generator
 
 
 def spacing(rng: Generator):
-    """20 of 50 among them; ties may be rounded either way."""
+    """Ask for the times of five pairs of T and steps, from a single step to all of them.
+
+    Ties may be rounded either way.
+    Distinguishes: whole numbers from others; falling times from rising ones; times from T to 0
+    from such that lack an end; numbers that were rounded from numbers that were cut off; and even
+    spacing from any other.
+    """
     for T, steps in ((50, 20), (1000, 7), (int(rng.integers(100, 900)), 10), (12, 12), (40, 1)):
         exact = np.linspace(T, 0, steps + 1)
 
@@ -53,7 +59,12 @@ def ddim(x_t, eps, t, s, eta, z, alpha_bar, *, kept=None, sigma=None, x0=None):
 
 
 def steps_of_ddim(rng: Generator):
-    """Deterministic, in between and DDPM-like; near steps, far ones, and the last one."""
+    """Ask for steps without noise, with some, and with DDPM's: near ones, far ones, and the last.
+
+    Distinguishes: eta at σ from eta at σ², ignored or taken for 1; σ² from σ in what is kept of
+    the estimated noise, and from nothing; the posterior's variance from the forward step's; each
+    root in the guess of x0 and before it; ᾱ_s from ᾱ_t; and s from t − 1.
+    """
     T = 50
     alpha_bar = single(linear(T)[1])
     for t, s, eta in ((30, 29, 1.0), (42, 17, 0.6), (50, 30, 0.0), (8, 0, 1.0), (1, 0, 0.5)):
@@ -118,12 +129,17 @@ def steps_of_ddim(rng: Generator):
 
 
 def clips(rng: Generator):
-    """Guesses inside and outside of [-1, 1]."""
+    """Ask for points and for images, of which half of the guesses lie outside of [-1, 1].
+
+    Distinguishes: a clipped x0 from a free one, from one clipped to [0, 1], and from its sign; and
+    eps that was computed anew from eps that was kept, and from eps that was clipped.
+    """
     T = 50
     alpha_bar = single(linear(T)[1])
-    for t, shape in ((int(rng.integers(20, 45)), (6, 2)), (T, (3, 1, 4, 4))):
-        x_t, eps = normal(rng, *shape), normal(rng, *shape)
-        a = alpha_bar[t]
+    for t, shape in ((int(rng.integers(20, 45)), (6, 2)), (T, (3, 1, 4, 4)), (1, (8, 2))):
+        a, eps = alpha_bar[t], normal(rng, *shape)
+        guesses = rng.permutation(np.linspace(-2.2, 2.2, eps.size)).reshape(shape)
+        x_t = single(a**0.5 * guesses + (1 - a) ** 0.5 * eps)
         free = (x_t - (1 - a) ** 0.5 * eps) / a**0.5
         x0 = free.clip(-1, 1)
         again = (x_t - a**0.5 * x0) / (1 - a) ** 0.5
@@ -157,10 +173,16 @@ def walk(model, move, x, times, noise, told=lambda t, s: t, draw=lambda i: i):
 
 
 def walks(rng: Generator):
-    """Uneven times, since the student's own may be spaced differently."""
+    """Ask for two walks along uneven times, since the student's own may be spaced differently.
+
+    Distinguishes: all steps from walks that lack the first or the last; as many steps as the
+    times allow from as many as there are draws of noise, of which some are left over once; the
+    network told t from one told s; noise[i] from noise[i + 1], from draws in the other order, and
+    from one draw; and the sample from the starting noise.
+    """
     for times in ([14, 11, 10, 4, 0], [9, 8, 3, 2, 1, 0]):
         T, B = times[0], 4
-        model, x, noise = network(rng, T), normal(rng, B, 2), normal(rng, len(times), B, 2)
+        model, x, noise = network(rng, T), normal(rng, B, 2), normal(rng, 5, B, 2)
         move = Move(
             single(rng.uniform(0.85, 1.05, T + 1)),
             single(-rng.uniform(0.1, 0.3, T + 1)),
@@ -185,7 +207,7 @@ def walks(rng: Generator):
                 "The draws of noise are used in the wrong order.",
                 wrong(draw=lambda i, last=last: last - i),
             ),
-            ("The draws of noise are used late by one.", wrong(draw=lambda i: i + 1)),
+            ("The draws of noise are used late by one.", wrong(draw=lambda i: (i + 1) % 5)),
             ("One draw of noise serves for every step.", wrong(draw=lambda i: 0)),
             ("The starting noise was returned.", x),
         ]
@@ -202,11 +224,12 @@ def walks(rng: Generator):
 
 
 def drops(rng: Generator):
-    """Shares, independence of the samples and of the label, and the generator.
+    """Ask for four large draws from three states of a generator, eight batches, and p of 0 and 1.
 
-    Told apart are: a chance for each label from a fixed number of them, the generator as it stands
-    from one that is seeded anew, labels of a type for whole numbers, and a caller's labels that
-    stay.
+    Distinguishes: a chance for each label from a fixed number, a block, or all of them; p from
+    1 − p; −1 from other marks; a chance that heeds no label from one that does; whole numbers from
+    others; labels of the caller's that stay from labels that are overwritten; and a generator that
+    is used as it stands from the global one, and from one that is seeded anew.
     """
     B, p = 6000, float(np.round(rng.uniform(0.15, 0.35), 3))
     y = rng.integers(0, 5, B)
@@ -266,7 +289,12 @@ def drops(rng: Generator):
 
 
 def guided(rng: Generator):
-    """The formula at two strengths that no convention confuses, and at the one without labels."""
+    """Ask for guided guesses at two strengths that no convention confuses, and at w = 0.
+
+    Distinguishes: w counted from the unconditional guess from w counted from the conditional one
+    or from one less; both guesses from either alone; "no label" from label 0; and each sample's
+    label from the first one's.
+    """
     for w in (2.5, 0.4, 0.0):
         T, B = 20, 5
         model, x = network(rng, T), normal(rng, B, 2)
@@ -284,7 +312,12 @@ def guided(rng: Generator):
 
 
 def enough(rng: Generator):
-    """Tables in no order, in which the best distance is not that of the most steps."""
+    """Ask for the answer in six tables in no order, and in one with a tie to the last bit.
+
+    Distinguishes: the least number of steps that is good enough from the first in the table, the
+    best, the largest, and the place in the table; 1.5 floors from 1.5 more than the floor; and
+    "at most" from "less than".
+    """
     for _ in range(6):
         steps = rng.permutation([1, 2, 5, 10, 20, 50])
         floor = float(np.round(rng.uniform(0.02, 0.05), 4))
@@ -325,9 +358,11 @@ def enough(rng: Generator):
 
 
 def elbows(rng: Generator):
-    """Accuracy that rises and flattens, with a dip where too much guidance hurts.
+    """Ask for the elbow of three tables that rise, flatten, and dip where guidance hurts.
 
-    Once the best is near 0.7, to tell a rule from a number that suits good networks.
+    Distinguishes: the least guidance within 0.1 of the best from the best, the largest, the
+    smallest of all, and the place in the table; and, in a table whose best is near 0.7, a rule
+    from a number that suits good networks.
     """
     for flat, best in ((2, 0.9925), (3, 0.9925), (2, 0.7)):
         w = single(np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0]) + rng.uniform(0.05, 0.2))
@@ -354,12 +389,60 @@ def elbows(rng: Generator):
 
 
 EXERCISES = [
-    Exercise("ex1_times", "Which times", 10, spacing),
-    Exercise("ex2_step", "One step of DDIM", 20, steps_of_ddim),
-    Exercise("ex3_clip", "Clipping", 15, clips),
-    Exercise("ex4_sampler", "A sampler over any times", 15, walks),
-    Exercise("ex5_drop", "Dropping labels", 10, drops),
-    Exercise("ex6_guidance", "Guidance", 10, guided),
-    Exercise("ex7_enough", "How many steps are enough", 10, enough),
-    Exercise("ex8_elbow", "The elbow", 10, elbows),
+    Exercise(
+        "ex1_times",
+        "Which times",
+        10,
+        spacing,
+        read="notebook 05, section 3, “Better steps, better stops”",
+    ),
+    Exercise(
+        "ex2_step",
+        "One step of DDIM",
+        20,
+        steps_of_ddim,
+        read="notebook 05, section 1, “One training, many ways back”",
+    ),
+    Exercise(
+        "ex3_clip",
+        "Clipping",
+        15,
+        clips,
+        read="notebook 03, section 10, “Ask for digits, in twenty steps”",
+    ),
+    Exercise(
+        "ex4_sampler",
+        "A sampler over any times",
+        15,
+        walks,
+        read="notebook 05, section 1, “One training, many ways back”",
+    ),
+    Exercise(
+        "ex5_drop",
+        "Dropping labels",
+        10,
+        drops,
+        read="notebook 02, section 5, “Training, with some labels hidden”",
+    ),
+    Exercise(
+        "ex6_guidance",
+        "Guidance",
+        10,
+        guided,
+        read="notebook 02, section 8, “A first look at guidance”",
+    ),
+    Exercise(
+        "ex7_enough",
+        "How many steps are enough",
+        10,
+        enough,
+        read="notebook 05, section 5, “Digits: steps and quality”",
+    ),
+    Exercise(
+        "ex8_elbow",
+        "The elbow",
+        10,
+        elbows,
+        read="notebook 06, section 4, “What it buys, what it costs”",
+    ),
 ]

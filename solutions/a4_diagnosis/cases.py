@@ -22,6 +22,13 @@ MUTANTS = [
         "len(t)",
         says="number of all samples",
     ),
+    Mutant(
+        "sorted in place",
+        "ex0_curve",
+        "    total =",
+        "    error[:], t[:] = error[t.argsort()], t.sort().values\n    total =",
+        says="in place",
+    ),
     # 1. labels never dropped
     Mutant(
         "embedding suspected", "ex1a_name", "LABELS_NEVER_DROPPED", "DEAD_TIME_EMBEDDING", "flat"
@@ -35,6 +42,32 @@ MUTANTS = [
         says="Every label",
     ),
     Mutant("label 0 for none", "ex1b_mend", "u < 0.2, -1", "u < 0.2, 0", says="label 0"),
+    Mutant("labels dropped in place", "ex1b_mend", "masked_fill(", "masked_fill_(", "in place"),
+    Mutant(
+        "one draw for the batch", "ex1b_mend", "u < 0.2, -1", "u[0] < 0.2, -1", "draw of its own"
+    ),
+    Mutant("four in five dropped", "ex1b_mend", "u < 0.2, -1", "u > 0.2, -1", "Four labels"),
+    Mutant(
+        "a sum over coordinates",
+        "ex1b_mend",
+        ".square().mean()",
+        ".square().sum(1).mean()",
+        says="of a healthy program",
+    ),
+    Mutant(
+        "the absolute error",
+        "ex1b_mend",
+        ".square().mean()",
+        ".abs().mean()",
+        "of a healthy program",
+    ),
+    Mutant(
+        "nothing to learn from",
+        "ex1b_mend",
+        "guess = net(x_t, t, labels)",
+        "guess = net(x_t, t, labels).detach()",
+        says="nothing can be learned",
+    ),
     # 2. an off-by-one in t
     Mutant("mismatch suspected", "ex2a_name", "OFF_BY_ONE_IN_T", "SCHEDULE_MISMATCH", "two"),
     Mutant(
@@ -47,6 +80,27 @@ MUTANTS = [
         "net(x_t, 0 * t, label)",
         says="time 0",
     ),
+    Mutant(
+        "one late instead",
+        "ex2b_mend",
+        "net(x_t, t, label)",
+        "net(x_t, t + 1, label)",
+        says="other way round",
+    ),
+    Mutant(
+        "one time for the batch",
+        "ex2b_mend",
+        "net(x_t, t, label)",
+        "net(x_t, t[:1], label)",
+        says="one time or one label",
+    ),
+    Mutant(
+        "the data changed in place",
+        "ex2b_mend",
+        "x_t = alpha_2[t, None] * x0 +",
+        "x_t = x0.mul_(alpha_2[t, None]) +",
+        says="in place",
+    ),
     # 3. pixels in [0, 255]
     Mutant(
         "learning rate suspected",
@@ -58,17 +112,60 @@ MUTANTS = [
     Mutant("still bytes", "ex3b_mend", " / 127.5 - 1", "", says=CAME_IN),
     Mutant("from 0 to 1", "ex3b_mend", "/ 127.5 - 1", "/ 255", says="0 to 1"),
     Mutant("from -1 to 0", "ex3b_mend", "/ 127.5 - 1", "/ 255 - 1", says="−1 to 0"),
+    Mutant("ink for paper", "ex3b_mend", "raw.float() / 127.5 - 1", "1 - raw / 127.5", "Ink"),
+    Mutant(
+        "divided by a batch's maximum",
+        "ex3b_mend",
+        "raw.float() / 127.5 - 1",
+        "2 * raw.float() / raw.max() - 1",
+        says="largest byte",
+    ),
+    Mutant(
+        "divided by an image's maximum",
+        "ex3b_mend",
+        "raw.float() / 127.5 - 1",
+        "2 * raw.float() / raw.amax(1, keepdim=True) - 1",
+        says="largest byte",
+    ),
+    Mutant(
+        "bytes overflow",
+        "ex3b_mend",
+        "raw.float() / 127.5 - 1",
+        "(2 * raw - 255).float() / 255",
+        says="overflow",
+    ),
+    Mutant(
+        "bytes that end in eights",
+        "ex3b_mend",
+        "raw.float() / 127.5 - 1",
+        "(raw // 8) / 15.5 - 1",
+        says="of a healthy program",
+    ),
     # 4. noise at the last step
     Mutant("off-by-one suspected", "ex4a_name", "NOISE_AT_LAST_STEP", "OFF_BY_ONE_IN_T", "by one"),
     Mutant("still noisy", "ex4b_mend", "noise[t] if t > 1 else 0", "noise[t]", says=CAME_IN),
     Mutant("first for last", "ex4b_mend", "if t > 1", "if t < T", says="first step"),
     Mutant("no noise at all", "ex4b_mend", "noise[t] if t > 1 else 0", "0", says="No step"),
+    Mutant("the last two apart", "ex4b_mend", "if t > 1", "if t > 2", says="t = 2 and from"),
+    Mutant("a variance for its root", "ex4b_mend", "torch.sqrt(beta) * z", "beta * z", "variance"),
+    Mutant(
+        "the noise changed in place",
+        "ex4b_mend",
+        "noise[t] if t > 1 else 0",
+        "noise[t]",
+        says="in place",
+        then=("    t = T\n", "    t = T\n    noise[1] = 0\n"),
+    ),
     # 5. a dead time embedding
     Mutant(
         "dropping suspected", "ex5a_name", "DEAD_TIME_EMBEDDING", "LABELS_NEVER_DROPPED", "without"
     ),
     Mutant("still dead", "ex5b_mend", "1000 * t / T", "1000 * (t // T)", says="many different t"),
     Mutant("dead otherwise", "ex5b_mend", "1000 * t / T", "0 * t", says="one and the same"),
+    Mutant("a clock for 25", "ex5b_mend", "1000 * t / T", "40 * t", says="if T is 40 and not 25"),
+    Mutant("beyond the clock", "ex5b_mend", "1000 * t / T", "1000 * t", says="not on its clock"),
+    Mutant("backwards", "ex5b_mend", "1000 * t / T", "1000 - 1000 * t / T", says="do not rise"),
+    Mutant("all but dead", "ex5b_mend", "1000 * t / T", "t / T / 1000", says="nearly one and"),
     # 6. a schedule mismatch
     Mutant("signal suspected", "ex6a_name", "SCHEDULE_MISMATCH", "SIGNAL_LEFT_AT_T", "trained"),
     Mutant("still unscaled", "ex6b_mend", "1000 / T * torch", "torch", says=CAME_IN),
@@ -83,6 +180,15 @@ MUTANTS = [
             "ab_6 = torch.cat([torch.ones(1), (1 - line).cumprod(0)])\n\n\ndef sample_6",
         ),
     ),
+    Mutant(
+        "the variance of Ho et al. where it blurs",
+        "ex6b_mend",
+        "        x = ab[t - 1].sqrt() * x0 + (1 - ab[t - 1] - fresh).sqrt() * eps\n",
+        "        x = (x - beta[t] / (1 - ab[t]).sqrt() * eps) / (1 - beta[t]).sqrt()\n"
+        "        fresh = beta[t] * (t > 1)\n",
+        says="blurs the samples",
+    ),
+    Mutant("no root", "ex6b_mend", "fresh.sqrt()", "fresh", says="of a healthy program"),
     Mutant("divided", "ex6b_mend", "1000 / T * torch", "T / 1000 * torch", says="divided"),
 ]
 
@@ -121,6 +227,26 @@ def loss_1(net, x0, y, t, eps, u):
 """,
     ),
     Alternate(
+        "both functions anew, with the variance of Ho et al.",
+        "ex1b_mend",
+        """
+def loss_1(net, x0, y, t, eps, u):
+    a = alpha_bar_1[t].reshape(-1, 1)
+    x_t, y = a.sqrt() * x0 + (1 - a).sqrt() * eps, torch.where(u < 0.2, -1, y)
+    return F.mse_loss(net(x_t, t, y), eps)
+
+
+def sample_1(net, x, y, noise):
+    for t in range(T, 0, -1):
+        eps = net(x, torch.full((len(x),), t), y)
+        beta = 1 - alpha_bar_1[t] / alpha_bar_1[t - 1]
+        x = (x - beta / (1 - alpha_bar_1[t]).sqrt() * eps) / (1 - beta).sqrt()
+        if t > 1:
+            x = x + beta.sqrt() * noise[t]
+    return x
+""",
+    ),
+    Alternate(
         "the sampler counts from 0 too",
         "ex2b_mend",
         """
@@ -141,6 +267,29 @@ import numpy as np
 
 def prepare_3(raw):
     return torch.from_numpy((raw.numpy().astype(np.float32) - 127.5) / 127.5)
+""",
+    ),
+    Alternate(
+        "the middle of every byte",
+        "ex3b_mend",
+        "def prepare_3(raw):\n    return (raw + 0.5) / 128 - 1",
+    ),
+    Alternate(
+        "dequantized",
+        "ex3b_mend",
+        "def prepare_3(raw):\n    return (raw + torch.rand(raw.shape)) / 128 - 1",
+    ),
+    Alternate(
+        "the start changed in place",
+        "ex4b_mend",
+        """
+def sample_4(net, x, y, noise):
+    for t in reversed(range(1, T + 1)):
+        eps = net(x, torch.full((len(x),), t), y)
+        x -= beta_4[t] / (1 - ab_4[t]).sqrt() * eps
+        x /= (1 - beta_4[t]).sqrt()
+        x += (t > 1) * beta_4[t].sqrt() * noise[t]
+    return x
 """,
     ),
     Alternate(
@@ -179,6 +328,17 @@ def sample_4(net, x, y, noise):
         "times as they are",
         "ex5b_mend",
         "def ask_5(net, x_t, t, y):\n    return net(x_t, t, y)",
+    ),
+    Alternate(
+        "a clock from 0 to 1",
+        "ex5b_mend",
+        "def ask_5(net, x_t, t, y):\n    return net(x_t, t / T, y)",
+    ),
+    Alternate(
+        "a clock in a table",
+        "ex5b_mend",
+        "clock_5 = torch.linspace(0, 1000, T + 1)\n\n\n"
+        "def ask_5(net, x_t, t, y):\n    return net(x_t, clock_5[t], y)",
     ),
     Alternate(
         "the table of training",

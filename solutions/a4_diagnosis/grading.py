@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import product
 
 import numpy as np
 
@@ -19,6 +20,8 @@ COSINE, LINEAR, SIGMOID = (
     single(make(T).alpha_bar.numpy())
     for make in (schedules.cosine, schedules.linear, schedules.sigmoid)
 )
+OTHER = 40
+"""Another T, for a function that needs no table of the set-up."""
 BARE = np.cumprod(1 - np.r_[0, np.linspace(1e-4, 0.02, T)])
 """ᾱ without the factor 1000/T: more than half of the signal is left at T."""
 
@@ -27,7 +30,12 @@ BARE = np.cumprod(1 - np.r_[0, np.linspace(1e-4, 0.02, T)])
 
 
 def curves(rng: Generator):
-    """Errors whose number differs from time to time, so that sums are no means."""
+    """The mean error at each time, for two T and with other counts at each time.
+
+    Distinguishes: means from sums, from shares of all samples and from the last error; a curve
+    that begins at t = 1 from one that is late or runs backwards; and errors and times that are
+    left as they were.
+    """
     for last, n in ((6, 60), (17, 400)):
         t = rng.permutation(np.r_[np.arange(1, last + 1), rng.integers(1, last + 1, n)])
         error = single(rng.exponential(1.0, len(t)) * (1 + t))
@@ -89,6 +97,12 @@ def names(function: str, right: Fault) -> Callable:
     """Ask for the name of a fault."""
 
     def probes(rng: Generator):
+        """The name of what ails a program.
+
+        Distinguishes: the one name from the thirteen others; whoever took another reads what
+        that would have shown.
+        """
+
         def judge(outputs, seen):
             (answer,) = outputs
             if answer == right:
@@ -167,31 +181,46 @@ def mended(names: Sequence[str], rights: Sequence[Outputs], wrongs: Sequence[tup
 AS_IT_CAME = "The program is as it came in, or behaves as if it were."
 
 
+VARIANCES = (posterior, beta)
+"""Of the noise in a step: either is healthy, whichever the program had, but for BLURRED."""
+BLURRED = (
+    "With β_t for its variance, the noise blurs the samples of this table, whose first steps are "
+    "long: keep the posterior's."
+)
+
+
 class Batch:
     """Inputs of the functions of a program, and a network to call them with.
+
+    All programs are told by them: a mean over all entries from sums and means of other kinds, a
+    table that is spread over samples from one over coordinates, times of each sample's own, t = 1
+    and t = T among them, labels of its own, label 0 among them; a loss with a graph; and
+    arguments that are left as they were, but for the start of a sampler.
 
     clock  times are told to the network in units of 1/clock
     """
 
-    def __init__(self, rng: Generator, B: int, clock: float = 1.0) -> None:
+    def __init__(self, rng: Generator, B: int, D: int, clock: float = 1.0) -> None:
         # Answers near x_t, as those of a trained network, keep a walk of T steps within bounds.
-        mix = single(0.9 * np.eye(2) + 0.05 * rng.standard_normal((2, 2)))
-        time = np.array([1.0, -0.8]) + 0.2 * rng.standard_normal(2)
-        labels = single(0.3 * rng.standard_normal((5, 2)))
+        mix = single(0.9 * np.eye(D) + 0.05 * rng.standard_normal((D, D)))
+        time = np.resize([1.0, -0.8], D) + 0.2 * rng.standard_normal(D)
+        labels = single(0.3 * rng.standard_normal((5, D)))
         self.net = Network(mix, single(time / (T * clock)), labels)
-        self.x0, self.eps, self.x = normal(rng, B, 2), normal(rng, B, 2), normal(rng, B, 2)
-        self.noise = normal(rng, T + 1, B, 2)
+        self.x0, self.eps, self.x = normal(rng, B, D), normal(rng, B, D), normal(rng, B, D)
+        self.noise = normal(rng, T + 1, B, D)
         self.t = np.r_[1, T, rng.integers(2, T, B - 2)]
+        rest = rng.permutation(np.r_[0.07, 0.96, rng.uniform(0.15, 0.85, B - 3)])
+        self.u = single(np.r_[0.03, rest])  # if the first decides for all, all labels go
         self.y = rng.integers(1, 4, B)
-        self.u = single(rng.permutation(np.r_[0.03, 0.07, 0.96, rng.uniform(0.15, 0.85, B - 3)]))
+        self.y[np.abs(self.u - 0.5).argmin()] = 0  # a label that everybody keeps
 
     def calls(self, k: int) -> list[Call]:
         """Call the two functions that every program has."""
         arguments = [self.net, self.x0, self.y, self.t, self.eps, self.u]
         walked = [self.net, self.x, self.y, self.noise]
         return [
-            Call(f"loss_{k}", arguments, [()]),
-            Call(f"sample_{k}", walked, [self.x.shape]),
+            Call(f"loss_{k}", arguments, [()], learns=True),
+            Call(f"sample_{k}", walked, [self.x.shape], may_change=[1]),
         ]
 
     def loss(self, table: Array, dropped: Array | None = None, **options) -> Array:
@@ -205,17 +234,24 @@ class Batch:
 
 
 def batches(rng: Generator, clock: float = 1.0):
-    """Two batches; the smaller one has as many samples as a sample has coordinates, plus one."""
-    return (Batch(rng, B, clock) for B in (9, 4))
+    """Three batches; one has as many samples as coordinates, so that nothing broadcasts unseen."""
+    return (Batch(rng, B, D, clock) for B, D in ((9, 2), (4, 3), (5, 5)))
 
 
 def program_1(rng: Generator):
-    """Labels never dropped."""
+    """Patient 1, whose labels were never dropped.
+
+    Distinguishes: a fifth of the labels dropped, at either end of u, from none, all and four
+    fifths; each by its own draw from one for the batch; and −1 from label 0.
+    """
     for b in batches(rng):
-        walked, none = b.walk(COSINE), np.zeros(len(b.u), bool)
+        walks, none = [b.walk(COSINE, variance=v) for v in VARIANCES], np.zeros(len(b.u), bool)
         wrongs = [
-            (AS_IT_CAME, (b.loss(COSINE, none), walked)),
-            ("Every label is dropped; a fifth of them should be.", (b.loss(COSINE, ~none), None)),
+            (AS_IT_CAME, (b.loss(COSINE, none), walks[0])),
+            (
+                "Every label of a batch is dropped; each has a draw of its own, and a fifth go.",
+                (b.loss(COSINE, ~none), None),
+            ),
             (
                 "A dropped label becomes label 0; −1 means that there is none.",
                 (b.loss(COSINE, none=0), None),
@@ -224,23 +260,27 @@ def program_1(rng: Generator):
                 "Four labels in five are dropped, and one is kept.",
                 (b.loss(COSINE, b.u >= 0.2), None),
             ),
-            (
-                "One draw decides for the whole batch: each label has its own.",
-                (b.loss(COSINE, ~none if b.u[0] < 0.2 else none), None),
-            ),
         ]
-        rights = [(b.loss(COSINE, dropped), walked) for dropped in (b.u < 0.2, b.u > 0.8)]
+        losses = [b.loss(COSINE, dropped) for dropped in (b.u < 0.2, b.u > 0.8)]
+        rights = list(product(losses, walks))
         yield Probe(b.calls(1), mended(("loss_1", "sample_1"), rights, wrongs))
 
 
 def program_2(rng: Generator):
-    """An off-by-one in t: either function may be mended."""
+    """Patient 2, whose training and sampling counted t differently; either may be mended.
+
+    Distinguishes: functions that tell the network the same times, t or t − 1, from such that are
+    still off by one, either way round, or by two; times from none; and the posterior variance
+    from β.
+    """
     for b in batches(rng):
         walked = partial(b.walk, LINEAR)
         early, late = (lambda t: t - 1), (lambda t: t + 1)
         rights = [(b.loss(LINEAR), walked()), (b.loss(LINEAR, told=early), walked(told=early))]
         wrongs = [
             (AS_IT_CAME, (b.loss(LINEAR, told=early), walked())),
+            (BLURRED, (b.loss(LINEAR), walked(variance=beta))),
+            (BLURRED, (b.loss(LINEAR, told=early), walked(told=early, variance=beta))),
             (
                 "Training and sampling still count differently by one, the other way round.",
                 (b.loss(LINEAR, told=late), walked()),
@@ -262,27 +302,57 @@ def program_2(rng: Generator):
 
 
 def program_3(rng: Generator):
-    """Pixels in [0, 255]."""
-    for b in batches(rng):
-        raw = rng.integers(0, 256, (5, 64))
-        raw[0, :2] = 0, 255
+    """Patient 3, whose pixels were bytes: all of them, some without full ink, and two pages.
+
+    Distinguishes: from −1 to 1, to within 0.02, so that halves and uniform noise for the bytes'
+    steps do no harm, from other ranges; ink from paper; numbers that depend on the byte alone
+    from such that depend on the batch or on the image; and bytes that were made floats before
+    they were calculated with from bytes that overflow.
+    """
+    page = rng.permutation(256).reshape(4, 64)
+    for b, raw in zip(batches(rng), (page, page[:3] // 3, page[:1])):
+        raw = raw.astype(np.uint8)
+        right, real = raw / 127.5 - 1, raw.astype(float)
         rest = (b.loss(LINEAR, b.u > 0.8), b.walk(LINEAR, variance=beta))
+        own, batch = real.max(1, keepdims=True), real.max()
+        most = "The largest byte of a batch or of an image becomes 1: divide by a fixed number."
         wrongs = [
-            (AS_IT_CAME, (*rest, raw)),
-            ("x0 runs from 0 to 1; images run from −1 to 1.", (None, None, raw / 255)),
-            ("x0 runs from −1 to 0; images run from −1 to 1.", (None, None, raw / 255 - 1)),
-            ("x0 runs from −0.5 to 0.5; images run from −1 to 1.", (*rest, raw / 255 - 0.5)),
-            ("Ink and paper are exchanged.", (None, None, 1 - raw / 127.5)),
-            ("x0 runs from 0 to 2; images run from −1 to 1.", (None, None, raw / 127.5)),
+            (AS_IT_CAME, (*rest, real)),
+            ("x0 runs from 0 to 1; images run from −1 to 1.", (None, None, real / 255)),
+            ("x0 runs from −1 to 0; images run from −1 to 1.", (None, None, real / 255 - 1)),
+            ("x0 runs from −0.5 to 0.5; images run from −1 to 1.", (*rest, real / 255 - 0.5)),
+            ("Ink and paper are exchanged.", (None, None, -right)),
+            ("x0 runs from 0 to 2; images run from −1 to 1.", (None, None, real / 127.5)),
+            (most, (None, None, 2 * real / batch - 1)),
+            (most, (None, None, 2 * real / own - 1)),
         ]
-        calls = [*b.calls(3), Call("prepare_3", [raw], [raw.shape])]
         functions = ("loss_3", "sample_3", "prepare_3")
-        rights = [(*rest, raw / 127.5 - 1), (*rest, raw / 128 - 1)]
-        yield Probe(calls, mended(functions, rights, wrongs))
+        losses = [b.loss(LINEAR, dropped) for dropped in (b.u > 0.8, b.u < 0.2)]
+        walks = [b.walk(LINEAR, variance=v) for v in VARIANCES]
+        judge = mended(functions, list(product(losses, walks, [right])), wrongs)
+        yield Probe(
+            [*b.calls(3), Call("prepare_3", [raw], [raw.shape])],
+            partial(judge_bytes, judge=judge, right=right),
+        )
+
+
+def judge_bytes(outputs, seen, judge: Callable, right: Array) -> str | None:
+    """Judge a program for bytes; x0 needs to be ``right`` to within 0.02."""
+    *rest, x0 = outputs
+    if np.abs(x0 - right).max() <= 0.02:
+        return judge([*rest, right], seen)
+    finding, rises = judge(outputs, seen), np.diff(x0.ravel()[right.ravel().argsort()])
+    if finding.startswith("prepare_3()") and rises.min() < -0.02 and rises.max() > 0.02:
+        return "Larger bytes become smaller numbers, now and then: bytes overflow beyond 255."
+    return finding
 
 
 def program_4(rng: Generator):
-    """Noise at the last step: with β and an exception, or with the posterior variance."""
+    """Patient 4, who had noise at the last step: with β and an exception, or the posterior's.
+
+    Distinguishes: noise in every step but the last from noise in all, in none, in all but the
+    first, but the last two or but the one before; and a variance from its square root.
+    """
     for b in batches(rng):
         trained = b.loss(SIGMOID)
 
@@ -314,41 +384,69 @@ def program_4(rng: Generator):
 
 
 def program_5(rng: Generator):
-    """A dead time embedding. Any clock will do that rises with t, if both functions use it."""
+    """Patient 5, whose time embedding was dead.
+
+    Distinguishes: times that rise with t, on any scale within the network's clock, from 0 to
+    1000, from one time for all, few times, all but one time, and times that fall; a clock for
+    every T from one for T = 25; and one for both functions from two. A network that returns
+    nothing but its time tells the times exactly.
+    """
     for b in batches(rng, clock=1000 / T):
-        every = np.arange(1, T + 1)
-        x_t = normal(rng, T, 2)
-        bare = b.net(x_t, np.zeros(T), np.full(T, 2))
-        calls = [Call("ask_5", [b.net, x_t, every, np.full(T, 2)], [x_t.shape]), *b.calls(5)]
+        D = len(b.net.time)
+        plain = Network(np.zeros((D, D)), np.eye(D)[0], np.zeros((5, D)))
+        calls, asked = [], []
+        for net, last in ((b.net, T), (plain, T), (plain, OTHER)):
+            x_t, every = normal(rng, last, D), np.arange(1, last + 1)
+            asked.append((x_t, np.full(last, 2)))
+            # A table that was made for T = 25 has no more entries, and is no fault.
+            form = {"instead": {"T": last}, "optional": last != T}
+            calls.append(Call("ask_5", [net, x_t, every, asked[-1][1]], [x_t.shape], **form))
 
-        def judge(outputs, seen, b=b, bare=bare):
-            asked, trained, walked = outputs
-            time = b.net.time
-            told = (asked - bare) @ time / (time @ time)
-            if near(asked, bare):
-                return "ask_5() still tells the network one and the same time for all t."
-            if not near(asked, bare + told[:, None] * time):
+        def judge(outputs, seen, b=b, asked=asked):
+            answer, *told = outputs[:3]
+            for times in told:
+                if times is not None and (finding := judge_clock(times[:, 0])):
+                    return finding
+            x_t, y = asked[0]
+            if not near(answer, b.net(x_t, told[0][:, 0], y)):
                 return "ask_5() should return the network's own answer for x_t and y."
-            told = np.round(told / np.abs(told).max(), 4)
-            if len(np.unique(told)) < T:
-                return "ask_5() still tells the network the same time for many different t."
-            if (np.diff(told) < 0).any():
-                return "ask_5() tells the network times that do not rise with t."
-            clock = np.r_[0, (asked - bare) @ time / (time @ time)]  # what t is told as
-            right = (
-                b.loss(COSINE, told=lambda t: clock[t]),
-                b.walk(COSINE, told=lambda t: clock[t]),
-            )
-            return mended(("loss_5", "sample_5"), [right], [])([trained, walked], seen)
+            clock = np.r_[0, told[0][:, 0]]  # what t is told as
+            trained = b.loss(COSINE, told=lambda t: clock[t])
+            rights = [
+                (trained, b.walk(COSINE, told=lambda t: clock[t], variance=v)) for v in VARIANCES
+            ]
+            return mended(("loss_5", "sample_5"), rights, [])(outputs[3:], seen)
 
-        yield Probe(calls, judge)
+        yield Probe([*calls, *b.calls(5)], judge)
+
+
+def judge_clock(told: Array) -> str | None:
+    """Judge what the network is told for t = 1 … T; told (T,)."""
+    if np.ptp(told) <= 1e-4 * np.abs(told).max():
+        return "ask_5() still tells the network one and the same time for all t."
+    if len(np.unique(np.round(told / np.abs(told).max(), 4))) < len(told):
+        return "ask_5() still tells the network the same time for many different t."
+    if (np.diff(told) < 0).any():
+        return "ask_5() tells the network times that do not rise with t."
+    if told.min() < 0 or told.max() > 1010:
+        off = "" if len(told) == T else f", if T is {len(told)} and not {T}"
+        return f"ask_5() tells the network times that are not on its clock, 0 to 1000{off}."
+    if np.ptp(told) < 0.5:
+        return "ask_5() tells the network nearly one and the same time for all t."
+    return None
 
 
 def program_6(rng: Generator):
-    """A schedule mismatch."""
+    """Patient 6, whose sampling had another table than its training.
+
+    Distinguishes: the linear table in both, from none that reaches noise at T in one or in both,
+    from tables exchanged, β divided by 1000/T, and a cosine; and the posterior variance from β.
+    """
     for b in batches(rng):
         trained = b.loss(LINEAR)
+        rights = [(trained, b.walk(LINEAR))]
         wrongs = [
+            (BLURRED, (trained, b.walk(LINEAR, variance=beta))),
             (AS_IT_CAME, (trained, b.walk(BARE))),
             (
                 "Training and sampling agree now, on a table that does not reach noise at T.",
@@ -370,9 +468,7 @@ def program_6(rng: Generator):
                 (trained, b.walk(COSINE)),
             ),
         ]
-        yield Probe(
-            b.calls(6), mended(("loss_6", "sample_6"), [(trained, b.walk(LINEAR))], wrongs)
-        )
+        yield Probe(b.calls(6), mended(("loss_6", "sample_6"), rights, wrongs))
 
 
 PATIENTS = [
@@ -383,7 +479,15 @@ PATIENTS = [
     (Fault.DEAD_TIME_EMBEDDING, program_5),
     (Fault.SCHEDULE_MISMATCH, program_6),
 ]
-EXERCISES = [Exercise("ex0_curve", "The loss by time", 10, curves)]
+EXERCISES = [
+    Exercise(
+        "ex0_curve",
+        "The loss by time",
+        10,
+        curves,
+        read="notebook 04, section 5, “Early, middle or late: which timesteps are hard?”",
+    )
+]
 for k, (fault, program) in enumerate(PATIENTS, start=1):
     EXERCISES += [
         Exercise(f"ex{k}a_name", f"Patient {k}: its name", 5, names(f"name_{k}", fault)),

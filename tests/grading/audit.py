@@ -13,17 +13,18 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import handed_in
 import joblib
 from attacks import ATTACKS, NAME, Attack, World, escaped, written_about
 from field import FIELD, Field
 from tqdm import tqdm
 
-from course_lib.grading import demo, grade, notebook, probes, sandbox, session
+from course_lib.grading import arrivals, demo, grade, notebook, probes, sandbox, session
 from course_lib.grading.results import Result
 from course_lib.grading.run import Run
 
@@ -49,18 +50,21 @@ class Case(NamedTuple):
 
     kind: str
     assignment: str
-    content: demo.Mutant | demo.Alternate | Attack | Field
+    content: demo.Mutant | demo.Alternate | Attack | Field | handed_in.Case
 
 
 def slug(text: str) -> str:
     """A name for a folder."""
-    return re.sub(r"\W+", "-", text).strip("-").lower()
+    return re.sub(r"\W+", "-", text).strip("-").lower()[:80]
 
 
 def cases() -> dict[str, Case]:
     """Every case, by the name of the student who hands it in."""
     found = {f"attack-{slug(attack.name)}": Case("attacks", NAME, attack) for attack in ATTACKS}
     found |= {f"field-{slug(one.name)}": Case("field", one.assignment, one) for one in FIELD}
+    for one in handed_in.CASES:
+        found[f"field-arrives-{slug(one.name)}"] = Case("field", NAME, one)
+    assert len(found) == len(ATTACKS) + len(FIELD) + len(handed_in.CASES), "a name is there twice"
     for folder in sorted(path.parent for path in SOLUTIONS.glob("*/cases.py")):
         for kind, members in zip(TRUSTED, demo.load_cases(folder.name, SOLUTIONS)):
             for content in members:
@@ -80,12 +84,18 @@ def run(folder: Path, chosen: dict[str, Case], jobs: int) -> dict[str, str | Non
         file.write(f"\n# {world.secret}\n")
     signed = demo.with_cell(masters[NAME], f"# {world.secret}", at=len(masters[NAME]["cells"]))
     demo.submit(signed, folder / "submitted", HONEST, NAME)
+    places = {student: (folder / "submitted" / student,) for student in (HONEST, *chosen)}
     for student, case in chosen.items():
         if case.kind == "attacks":
             case.content.write(world, student)
+        elif isinstance(case.content, handed_in.Case):
+            arrived = folder / "arrived" / student
+            arrived.mkdir(parents=True)
+            case.content.write(arrived)
+            places[student] = arrivals.students(arrived)[0][0].places
         elif case.kind == "field":
-            handed_in = case.content.change(masters[case.assignment])
-            demo.submit(handed_in, folder / "submitted", student, case.assignment)
+            odd = case.content.change(masters[case.assignment])
+            demo.submit(odd, folder / "submitted", student, case.assignment)
         else:
             answered = demo.changed(masters[case.assignment], case.content)
             demo.submit(answered, folder / "submitted", student, case.assignment)
@@ -96,9 +106,10 @@ def run(folder: Path, chosen: dict[str, Case], jobs: int) -> dict[str, str | Non
             student,
             chosen[student].assignment if student in chosen else NAME,
             folder / "solutions",
-            folder / "submitted" / student,
+            places[student][0],
             sandbox.bubblewrap,
             HOSTILE if student in hostile else LIMITS,
+            also=places[student][1:],
         )
         for student in (HONEST, *chosen)
     ]
@@ -106,7 +117,10 @@ def run(folder: Path, chosen: dict[str, Case], jobs: int) -> dict[str, str | Non
     trusted = [job for job in todo if job.student in ours]
     batches = [trusted[i : i + BATCH] for i in range(0, len(trusted), BATCH)]
     graded = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
-        joblib.delayed(grade_together)(batch, {job.student: chosen[job.student] for job in batch})
+        joblib.delayed(all_together)(
+            batch,
+            {job.student: judged(job.name, chosen[job.student].content.exercise) for job in batch},
+        )
         for batch in batches
     )
     graded = tqdm(itertools.chain.from_iterable(graded), total=len(ours), unit="answer")
@@ -131,36 +145,47 @@ def run(folder: Path, chosen: dict[str, Case], jobs: int) -> dict[str, str | Non
     return verdicts
 
 
-def grade_together(jobs: Sequence[grade.Job], chosen: dict[str, Case]) -> list[Result]:
+def judged(assignment: str, answered: str) -> set[str]:
+    """The exercises to be graded where one of the answers was changed."""
+    exercises = probes.load(assignment, SOLUTIONS).exercises
+    return {e.id for e in exercises if answered in SLOW.get(e.id, (answered,))}
+
+
+def grade_together(jobs: Sequence[grade.Job], asked: dict[str, set[str]]) -> Iterator[Result]:
     """Grade answers of our own one after another in one sandbox, each with fresh names.
 
     They are not hostile, so that none can have prepared the process for the next; and to start
     a process takes ten times longer than to grade one. What ends the sandbox is graded again,
     in one of its own.
+    asked  which exercises are graded, by student
     """
-    done: list[Result] = []
+    left = list(jobs)
     limits = replace(LIMITS, total=LIMITS.total * len(jobs), patience=30)
     deadline = time.monotonic() + limits.total * limits.patience
     try:
         with session.Session(sandbox.bubblewrap, limits, deadline) as shared:
-            for job in jobs:
+            while left:
+                job = left[0]
                 assignment = probes.load(job.name, job.solutions)
-                answered = chosen[job.student].content.exercise
-                judged = [
-                    e for e in assignment.exercises if answered in SLOW.get(e.id, (answered,))
-                ]
-                assignment = replace(assignment, exercises=judged)
+                exercises = [e for e in assignment.exercises if e.id in asked[job.student]]
+                assignment = replace(assignment, exercises=exercises)
                 found = job.find()
                 submission = notebook.read(found.data, assignment.notebook)
                 run = Run(assignment, submission, job.start, limits, job.salt)
                 shared.request({"op": "forget"}, {}, limits.cell)
                 run.answer(shared)
                 findings = [*found.findings, *submission.findings]
-                done.append(Result(job.student, job.name, "graded", run.marks, findings))
+                yield Result(job.student, job.name, "graded", run.marks, findings)
+                del left[0]
     except session.Ended:
-        alone, *rest = jobs[len(done) :]
-        return [*done, grade.grade_one(alone), *(grade_together(rest, chosen) if rest else ())]
-    return done
+        yield grade.grade_one(left[0])
+        if left[1:]:
+            yield from grade_together(left[1:], asked)
+
+
+def all_together(jobs: Sequence[grade.Job], asked: dict[str, set[str]]) -> list[Result]:
+    """Return all of ``grade_together``, which cannot be sent from one process to another."""
+    return list(grade_together(jobs, asked))
 
 
 def judge(case: demo.Mutant | demo.Alternate, result: Result) -> str | None:

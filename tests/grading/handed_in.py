@@ -18,6 +18,7 @@ from typing import NamedTuple
 from attacks import NAME
 
 from course_lib.grading import demo
+from course_lib.grading.results import Result
 
 SOLUTIONS = Path(__file__).parents[2] / "solutions"
 RIGHT = demo.load_master(NAME, SOLUTIONS)
@@ -44,10 +45,14 @@ class Case(NamedTuple):
     says: str = ""
     student: str = "ana"
 
-    @property
-    def points(self) -> float:
-        """What it must earn."""
-        return 100.0 if self.status == "graded" else 0.0
+    def judge(self, result: Result) -> str | None:
+        """Return what is wrong with the result, or None."""
+        told = [*result.findings, *(f for mark in result.marks for f in mark.findings)]
+        if (result.status, result.score) != (self.status, 100 * (self.status == "graded")):
+            return f"it is {result.status} with {result.score} points: {told}"
+        if [self.says in finding for finding in told].count(True) != bool(self.says):
+            return f"not one of the findings contains {self.says!r}: {told}"
+        return f"it has findings: {told}" if told and not self.says else None
 
 
 def put(**entries: bytes):

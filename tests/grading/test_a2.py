@@ -1,6 +1,8 @@
 """The judges of a2_mnist_ddpm: other networks pass, shares of points add up, tricks do not pay."""
 
+import contextlib
 import importlib.util
+from collections.abc import Generator
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from course_lib import networks, schedules
 from course_lib.checks import a2
 from course_lib.data import digits
 from course_lib.grading.calls import Call
+from course_lib.grading.harness import tensor
 from course_lib.grading.probes import Exercise, Partial, Probe
 from course_lib.grading.results import Mark
 from course_lib.grading.run import answer_probes
@@ -32,16 +35,55 @@ def grading():
 def findings(grading, network):
     """Put the probes of the first exercise to a network, without a sandbox."""
     torch.manual_seed(0)
-    functions = {"asked_network": a2.answers, "asked_lesson": a2.learned}
+    functions = {
+        "asked_network": a2.answers,
+        "asked_lesson": a2.learned,
+        "asked_times": a2.told_apart,
+    }
     found = []
     for probe in grading.networks(np.random.default_rng(0)):
-        (call,) = probe.calls
-        x, t, *scale = call.args
-        asked = torch.from_numpy(x).float(), torch.from_numpy(t), *scale
-        outputs = functions[call.function](network, *asked)
-        outputs = outputs if isinstance(outputs, tuple) else [outputs]
-        found.append(probe.judge([a.double().numpy() for a in outputs], {}))
+        calls = probe.calls if isinstance(probe.calls, Generator) else (c for c in probe.calls)
+        outputs, back = [], None
+        with contextlib.suppress(StopIteration):
+            while call := calls.send(back):
+                asked = [tensor(a) if isinstance(a, np.ndarray) else a for a in call.args]
+                back = functions[call.function](network, *asked)
+                back = back if isinstance(back, tuple) else [torch.as_tensor(back)]
+                outputs += (back := [a.double().numpy() for a in back])
+        found.append(probe.judge(outputs, {}))
     return [finding for finding in found if finding]
+
+
+class Waves(nn.Module):
+    """A formula as a layer."""
+
+    def __init__(self, formula):
+        super().__init__()
+        self.formula = formula
+
+    def forward(self, t):
+        return self.formula(t)
+
+
+def layers_for(features):
+    return nn.Linear(features, 64), nn.SiLU(), nn.Linear(64, 32)
+
+
+def fourier(frequencies):
+    def waves(t):
+        angles = 2 * np.pi * t[:, None] / 1000 * frequencies
+        return torch.cat([angles.cos(), angles.sin()], dim=1)
+
+    return nn.Sequential(Waves(waves), *layers_for(2 * len(frequencies)))
+
+
+CLOCKS = {
+    "t/T": lambda: nn.Sequential(Waves(lambda t: t[:, None] / 1000), *layers_for(1)),
+    "waves": lambda: nn.Sequential(Waves(lambda t: networks.sinusoidal(t, 32)), *layers_for(32)),
+    "random frequencies": lambda: fourier(16 * torch.randn(16)),
+    "slow random frequencies": lambda: fourier(torch.randn(16)),
+    "a table": lambda: nn.Embedding(1001, 32),
+}
 
 
 class Textbook(nn.Module):
@@ -49,11 +91,13 @@ class Textbook(nn.Module):
 
     def __init__(self, image_size, channels):
         super().__init__()
-        self.time = nn.Sequential(nn.Linear(1, 64), nn.SiLU(), nn.Linear(64, 32))
+        self.time = self.clock()
         self.down1, self.down2 = self.pair(channels, 16), self.pair(16, 32)
         self.low = self.pair(32, 32)
         self.up2, self.up1 = self.pair(64, 16), self.pair(32, 16)
         self.out = nn.Conv2d(16, channels, 1)
+
+    clock = staticmethod(CLOCKS["t/T"])
 
     @staticmethod
     def pair(c_in, c_out):
@@ -63,7 +107,7 @@ class Textbook(nn.Module):
     def forward(self, x, t):
         one = self.down1(x)
         two = self.down2(nn.functional.max_pool2d(one, 2))
-        time = self.time(t[:, None] / 1000)[:, :, None, None]
+        time = self.time(t)[:, :, None, None]
         low = self.low(nn.functional.max_pool2d(two, 2) + time)
         grow = nn.Upsample(scale_factor=2, mode="bilinear")
         two = self.up2(torch.cat([grow(low), two], 1))
@@ -130,8 +174,18 @@ def test_the_courses_own_network_passes(grading, width):
     assert not findings(grading, lambda size, channels: networks.UNet(size, channels, width=width))
 
 
-def test_a_textbook_network_passes(grading):
-    assert not findings(grading, Textbook)
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_a_textbook_network_passes_with_any_clock_that_can_be_read(grading, clock):
+    kind = type("Timed", (Textbook,), {"clock": staticmethod(CLOCKS[clock])})
+    assert not findings(grading, kind)
+
+
+def test_waves_of_t_over_1000_lose_the_time_also_where_it_enters_at_the_bottom(grading):
+    def clock():
+        return nn.Sequential(Waves(lambda t: networks.sinusoidal(t / 1000, 32)), *layers_for(32))
+
+    (finding,) = findings(grading, type("Slow", (Textbook,), {"clock": staticmethod(clock)}))
+    assert "all but fails" in finding and finding.costs == pytest.approx(1 / 3)
 
 
 def test_a_network_that_sees_near_things_only_loses_a_share(grading):

@@ -1,7 +1,8 @@
 """The checks of assignment a2: ``checks.network(globals())`` and so on, and what they share.
 
 ``observing`` watches a student's code, ``handed_in`` judges the trained model, and ``visible``
-turns both into hints. The grader's questions, in ``solutions/``, look through the same eyes.
+and ``learning`` turn both into hints. The grader's questions, in ``solutions/``, look through
+the same eyes.
 """
 
 from course_lib.checks.a2.handed_in import (
@@ -11,13 +12,23 @@ from course_lib.checks.a2.handed_in import (
     NOISE_STEPS,
     STEPS,
     draw,
+    flaw,
     keep,
     pack,
     quality,
     unpack,
 )
-from course_lib.checks.a2.observing import StandIn, answers, learned, observe, process
-from course_lib.checks.a2.visible import network, sampler, trained, training
+from course_lib.checks.a2.learning import training
+from course_lib.checks.a2.observing import (
+    StandIn,
+    answers,
+    jumps,
+    learned,
+    observe,
+    process,
+    told_apart,
+)
+from course_lib.checks.a2.visible import network, sampler, trained
 
 __all__ = [
     "FAIR",
@@ -28,6 +39,8 @@ __all__ = [
     "StandIn",
     "answers",
     "draw",
+    "flaw",
+    "jumps",
     "keep",
     "learned",
     "network",
@@ -36,6 +49,7 @@ __all__ = [
     "process",
     "quality",
     "sampler",
+    "told_apart",
     "trained",
     "training",
     "unpack",

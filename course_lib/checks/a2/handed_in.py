@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from course_lib import samplers, say, schedules
 from course_lib.data import digits
-from course_lib.judging import frechet, in_batches, load_judge, load_reference
+from course_lib.judging import frechet, in_batches, load_judge, load_reference, nearest
 from course_lib.predictions import EPS, Denoiser
 
 NOISE_STEPS = 500
@@ -69,7 +69,7 @@ def draw(model: Callable, x: Tensor) -> Tensor:
     See      Song et al. 2021 (arXiv:2010.02502), Eq. 12; assignment a3
     """
     schedule = schedules.linear(NOISE_STEPS)
-    denoiser = Denoiser(lambda x_t, t, y: model(x_t, t), schedule, EPS, clip=True)
+    denoiser = Denoiser(lambda x_t, t, y: model(x_t.clone(), t), schedule, EPS, clip=True)
     return samplers.last(samplers.ddim(denoiser, x, schedule, steps=STEPS)).clamp(-1, 1)
 
 
@@ -88,6 +88,24 @@ def quality(x: Tensor) -> float:
     """
     features = in_batches(load_judge().features, x)
     return min(frechet(real, features) for real in references().values())
+
+
+def flaw(x: Tensor, again: Tensor) -> str | None:
+    """Say why images do not count, whatever their quality: not the noise alone has made them.
+
+    x      (N, 1, 28, 28)
+    again  images from the noise of the first of x, drawn in another batch
+    """
+    if (again - x[: len(again)]).abs().mean() > 0.02:
+        return "The same noise does not lead to the same images."
+    flat = x.flatten(1)
+    apart = torch.cdist(flat, flat).fill_diagonal_(float("inf")).min(dim=1).values
+    if (apart < 0.5).double().mean() > 0.2:
+        return "Different noise leads to the same images."
+    distance, _ = nearest(x, torch.cat([digits().x_train, digits().x_test]))
+    if (distance < 0.5).double().mean() > 0.2:
+        return "The images are copies of the embedded ones."
+    return None
 
 
 def noisy_digits(count: int, t: int) -> tuple[Tensor, Tensor]:

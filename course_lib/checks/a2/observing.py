@@ -4,7 +4,8 @@ The visible checks and the grader's questions both look through these; what is r
 know.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -23,16 +24,41 @@ def shaken(model: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def answers(network: Callable, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Ask a new network about a batch twice, and then about each image alone.
+def fresh(network: Callable, x: Tensor, t: Tensor) -> nn.Module:
+    """Make a new network, and ask it once, for a lazy layer has no weights before.
 
     network  class such as DiffusionModel, called with the size and the channels of an image
     x, t     (B, C, H, H) images and (B,) times
-    Returns  three answers, which should be the same, each shaped like x
+    Returns  the network in eval mode
     """
-    model = shaken(network(x.shape[-1], x.shape[1]))
-    alone = [model(x[i : i + 1], t[i : i + 1]) for i in range(len(x))]
-    return model(x, t), model(x, t), torch.cat(alone)
+    model = network(x.shape[-1], x.shape[1]).eval()
+    model(x.clone(), t.clone())
+    return model
+
+
+@torch.no_grad()
+def answers(network: Callable, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Ask a new network about a batch twice, and then about each image alone.
+
+    network, x, t  as in ``fresh``
+    Returns        three answers, which should be the same, each shaped like x; and whether x and
+                   t were left as they are, ()
+    """
+    model, kept = shaken(fresh(network, x, t)), []
+
+    def ask(x: Tensor, t: Tensor) -> Tensor:
+        shown = x.clone(), t.clone()
+        answer = model(*shown)
+        kept.append(same(shown, (x, t)))
+        return answer
+
+    alone = [ask(x[i : i + 1], t[i : i + 1]) for i in range(len(x))]
+    return ask(x, t), ask(x, t), torch.cat(alone), torch.tensor(all(kept))
+
+
+def same(given: tuple[Tensor, ...], before: tuple[Tensor, ...]) -> bool:
+    """Whether tensors are still what they were before a call."""
+    return all(map(torch.equal, given, before))
 
 
 def plain(shape: tuple[int, ...]) -> Tensor:
@@ -52,7 +78,7 @@ def learned(
     steps    of training, 16 images each
     Returns  shaped like x
     """
-    model, schedule = network(x.shape[-1], x.shape[1]), schedules.linear(1000)
+    model, schedule = fresh(network, x, t).train(), schedules.linear(1000)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     for _ in range(steps):
         x0, times = plain((16, *x.shape[1:])), torch.randint(1, 1001, (16,))
@@ -63,13 +89,31 @@ def learned(
         loss.backward()
         optimizer.step()
     with torch.no_grad():
-        return model.eval()(x, t)
+        return model.eval()(x.clone(), t.clone())
+
+
+def told_apart(network: Callable, early: int, late: int, steps: int = 50) -> float:
+    """Let a new network learn to answer −1 at one time and 1 at another, whatever it is shown.
+
+    By bad luck one that can may fail, so that whoever asks should ask again.
+    Returns  its mean squared error, of which answering 0 would make 1
+    """
+    t, sign = torch.tensor([early, late] * 2), torch.tensor([-1.0, 1.0] * 2)[:, None, None, None]
+    model = fresh(network, torch.randn(4, 1, 16, 16), t).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    for _ in range(steps):
+        loss = (model(torch.randn(4, 1, 16, 16), t) - sign).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        return (model.eval()(torch.randn(4, 1, 16, 16), t) - sign).square().mean().item()
 
 
 class StandIn(nn.Module):
     """Takes the place of DiffusionModel: guesses ``scale x + slope t/100 + shift``, and notes it.
 
-    The last one made is ``StandIn.last``, and its last question is ``asked``, a pair (x, t).
+    The last one made is ``StandIn.last``, and its questions are ``asked``, pairs (x, t).
     """
 
     last: "StandIn"
@@ -77,14 +121,14 @@ class StandIn(nn.Module):
     def __init__(self, image_size: int, channels: int) -> None:
         super().__init__()
         self.weights = nn.Parameter(torch.tensor([0.6, 0.3, -0.2]))
-        self.asked: tuple[Tensor, Tensor] | None = None
+        self.asked: list[tuple[Tensor, Tensor]] = []
         StandIn.last = self
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """Return the guess, shaped like x (B, C, H, W), for times t (B,)."""
         scale, slope, shift = self.weights
         t = torch.as_tensor(t).expand(len(x))
-        self.asked = x.detach().clone(), t.clone()
+        self.asked.append((x.detach().clone(), t.clone()))
         return scale * x + slope * t.to(x)[:, None, None, None] / 100 + shift
 
 
@@ -101,45 +145,101 @@ def process(names: dict, x: Tensor, noise_steps: int) -> object:
         names["DiffusionModel"] = own
 
 
+def jumps(names: dict, x: Tensor, t: Tensor, noise_steps: int) -> tuple:
+    """Let one new process add noise twice; it may draw from a generator of its own.
+
+    x, t     (B, C, H, H) images and (B,) times
+    Returns  the noisy images and the noise of the first call, those of the second, and whether
+             x and t were left as they are, ()
+    """
+    made, found, kept = process(names, x, noise_steps), [], []
+    for _ in range(2):
+        given = x.clone(), t.clone()
+        noisy, noise = made.add_noise(*given)
+        found += [noisy, noise]
+        kept.append(same(given, (x, t)))
+    return *found, torch.tensor(all(kept))
+
+
 class Observed(NamedTuple):
     """What was seen of N training steps on one batch x (B, C, H, W).
 
     loss     (N,)
     floats   (N,) whether the loss was a Python float
-    x_t, t   (N, B, C, H, W) and (N, B): what the network was shown
+    kept     (N,) whether x was left as it is
+    x_t, t   (N, B, C, H, W) and (N, B): what the network was shown, image by image
     weights  (N + 1, 3) of the stand-in, before the first step and after each
     grads    (N, 3) that were left after each step, zero if they were cleared
     """
 
     loss: Tensor
     floats: Tensor
+    kept: Tensor
     x_t: Tensor
     t: Tensor
     weights: Tensor
     grads: Tensor
 
 
-def observe(names: dict, x: Tensor, noise_steps: int, count: int) -> Observed:
+def observe(names: dict, batch: Tensor, noise_steps: int, count: int) -> Observed:
     """Watch ``train_step`` of a new process ``count`` times, with our own ``add_noise``.
 
-    Raises  ValueError if it does not ask the network
+    A step may ask the network about the batch in parts, and in another order.
+    batch   (B, C, H, H) clean images, no two of them alike
+    Raises  ValueError if a step does not ask the network about each image, or its loss is not
+            finite
     """
-    made, schedule = process(names, x, noise_steps), schedules.linear(noise_steps)
+    made, schedule = process(names, batch, noise_steps), schedules.linear(noise_steps)
+    network = made.model if isinstance(getattr(made, "model", None), StandIn) else StandIn.last
+    theirs, places = getattr(made, "add_noise", None), []
 
-    def add_noise(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    def add_noise(x: Tensor, t: Tensor, *more: object, **named: object) -> tuple[Tensor, Tensor]:
+        if x.shape[1:] == batch.shape[1:]:
+            apart = torch.cdist(x.detach().flatten(1).to(batch), batch.flatten(1))
+            places.append(apart.argmin(dim=1))
+        if more or named:  # theirs takes more than the text says
+            return theirs(x, t, *more, **named)
         noise = torch.randn_like(x)
         return schedule.add_noise(x, t, noise).to(x), noise
 
     made.add_noise = add_noise  # so that a fault of theirs is not counted twice
-    network, rows = StandIn.last, []
-    weights = [network.weights.detach().clone()]
+    weights, rows = [network.weights.detach().clone()], []
     for _ in range(count):
-        loss = made.train_step(x)
-        if network.asked is None:
-            raise ValueError("train_step() does not ask the network that DiffusionModel made")
-        grad, value = network.weights.grad, float(torch.as_tensor(loss).detach())
+        network.asked.clear()
+        places.clear()
+        given = batch.clone()
+        loss = made.train_step(given)
+        value, kept = float(torch.as_tensor(loss).detach()), same((given,), (batch,))
+        if not math.isfinite(value):
+            raise ValueError("train_step() returns a loss that is not finite")
+        noted = torch.tensor(value), torch.tensor(type(loss) is float), torch.tensor(kept)
+        grad = network.weights.grad
         grad = torch.zeros(3) if grad is None else grad.clone()
-        rows.append((torch.tensor(value), torch.tensor(type(loss) is float), *network.asked, grad))
+        rows.append((*noted, *put_together(network.asked, places, len(batch)), grad))
         weights.append(network.weights.detach().clone())
-    loss, floats, x_t, t, grads = (torch.stack(column) for column in zip(*rows))
-    return Observed(loss, floats, x_t, t, torch.stack(weights), grads)
+    loss, floats, kept, x_t, t, grads = (torch.stack(column) for column in zip(*rows))
+    return Observed(loss, floats, kept, x_t, t, torch.stack(weights), grads)
+
+
+def put_together(
+    asked: Sequence[tuple[Tensor, Tensor]], places: Sequence[Tensor], size: int
+) -> tuple[Tensor, Tensor]:
+    """Put the parts in which a network was shown a batch together, in the order of the batch.
+
+    asked    noisy images and times of each part
+    places   for each part that noise was added to, where its images stand in the batch
+    size     of the batch, B
+    Returns  noisy images (B, C, H, W) and times (B,)
+    Raises   ValueError if these are not B images
+    """
+    if not asked:
+        raise ValueError("train_step() does not ask the network that DiffusionModel made")
+    x_t, t = (torch.cat(parts) for parts in zip(*asked))
+    if len(x_t) != size:  # perhaps it was asked before, to no purpose: the last time counts
+        x_t, t = asked[-1]
+    if len(x_t) != size:
+        raise ValueError(f"train_step() shows the network {len(x_t)} images of a batch of {size}")
+    order = torch.cat([*places]) if places else torch.arange(size)
+    if torch.equal(order.sort().values, torch.arange(size)):
+        x_t, t = x_t[order.argsort()], t[order.argsort()]
+    return x_t, t

@@ -1,7 +1,7 @@
 """The clinic of assignment a4: ``clinic.Patient(loss, sample)`` and the checks of what is mended.
 
-`clinic` runs a program on points and shows its symptoms, `scans` one on digits; `visible` holds
-the checks.
+`clinic` runs a program on points and shows its symptoms, `scans` one on digits; `conduct` looks at
+how its functions behave; `visible` holds the checks.
 """
 
 from course_lib.checks.a4.clinic import Patient, T

@@ -52,7 +52,7 @@ class Patient:
     """A program with clusters of points for data: eight of them, and four labels.
 
     loss, sample  the program's functions
-    others        other functions that these two call
+    others        functions of its own by which these two ask the network, ``ask(net, x_t, t, y)``
     """
 
     steps, batch, lr, count = 600, 256, 4e-3, 800
@@ -63,6 +63,10 @@ class Patient:
     def functions(self) -> tuple[Callable, ...]:
         """Return all functions of the program."""
         return (self.loss, self.sample, *self.others)
+
+    def asks(self) -> tuple[Callable, ...]:
+        """Return the functions by which the program asks the network."""
+        return self.others
 
     def network(self) -> nn.Module:
         """Return a fresh network."""
@@ -118,18 +122,17 @@ class Patient:
         eps = torch.randn(x0.shape, generator=g)
         return self.loss(net, x0, y, torch.full(y.shape, t), eps, torch.full(y.shape, 0.5))
 
-    def _seen_at_the_end(self) -> Tensor:
-        """Return what the loss shows the network at t = T where there is no noise."""
+    def table(self) -> Tensor:
+        """Return the share of the signal (T + 1,), ᾱ, in what the loss shows the network."""
         seen: list[Tensor] = []
 
         def spy(x_t: Tensor, t: Tensor, y: Tensor) -> Tensor:
             seen.append(x_t)
             return torch.zeros_like(x_t)
 
-        y = torch.arange(len(CENTRES)) % 4
-        zero, half = torch.zeros(CENTRES.shape), torch.full(y.shape, 0.5)
-        self.loss(spy, CENTRES, y, torch.full(y.shape, T), zero, half)
-        return seen[-1]
+        t, ones = torch.arange(1, T + 1), torch.ones(T, 2)
+        self.loss(spy, ones, t % 4, t, 0 * ones, torch.full((T,), 0.5))
+        return torch.cat([torch.ones(1), seen[-1][:, 0].detach() ** 2]).double()
 
     def show(self) -> Figure:
         """Draw both losses, the data, and samples with and without labels."""
@@ -161,7 +164,7 @@ class Patient:
         Raises  AssertionError that tells what is still to be seen
         """
         require(
-            self._seen_at_the_end().norm() < 0.1 * CENTRES.norm(),
+            self.table()[T] < 0.01,
             "In training, the network still sees a good deal of the data at t = T.",
         )
         s = self.symptoms

@@ -23,6 +23,10 @@ class Scans(Patient):
         super().__init__(loss, sample, prepare)
         self.prepare = prepare
 
+    def asks(self) -> tuple[Callable, ...]:
+        """Return nothing: its function of its own prepares the data."""
+        return ()
+
     def network(self) -> nn.Module:
         """Return a fresh network."""
         return networks.PointMLP(64, width=192, num_classes=10)
@@ -61,9 +65,20 @@ class Scans(Patient):
         read = labels[torch.cdist(s.drawn, known).argmin(1)]
         right = (read == s.labels).double().mean()
         require(right > 0.6, f"Only {right:.0%} of the samples look like their label.")
-        low, high = known.min(), known.max()
-        require(
-            abs(low + 1) < 0.01 and abs(high - 1) < 0.01,
-            f"x0 runs from {low:.2f} to {high:.2f}; in this course, images run from −1 to 1.",
-        )
+        self._check_bytes()
         return f"{right:.0%} of the samples look like their label"
+
+    def _check_bytes(self) -> None:
+        """Check what becomes of all bytes, and of a scan without full ink."""
+        page = torch.arange(256).byte().reshape(4, 64)
+        for raw in (page, page[1:2], page[:1]):
+            given = raw.clone()
+            x0 = shaped(self.prepare(given), tuple(raw.shape), "x0")
+            require(torch.equal(given, raw), "The scanner's bytes are changed in place.")
+            low, high = x0.min(), x0.max()
+            require(x0[-1, -1] > x0[0, 0], "More ink became less: paper is at −1, and ink at 1.")
+            require(
+                (x0 - (raw / 127.5 - 1)).abs().max() <= 0.02,
+                f"Bytes from {raw.min()} to {raw.max()} became numbers from {low:.2f} to "
+                f"{high:.2f}; in this course, images run from −1 to 1, whatever is in a batch.",
+            )
