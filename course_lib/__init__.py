@@ -10,6 +10,7 @@ t = T is noise. The modules of this folder are the theory. Read them first, in t
     solvers      the same way as a differential equation: Euler, Heun, DPM-Solver++, and back
     guidance     how a label is followed more closely than it was in training
     oracle       the best guess there is, in closed form; samplers are tested against it
+    likelihood   how likely data are, by the flow and by the loss
 
 Around it lie the rooms, each a folder whose first line says what it is for:
 

@@ -77,7 +77,8 @@ class Denoiser:
     Raises      ValueError if x0 cannot be recovered at some t, such as EPS where alpha[T] = 0
 
     Call it as ``denoiser(x_t, t, y)``: t is one integer for the whole batch or (B,) integers
-    with 1 ≤ t ≤ T, y is (B,) labels or None. It returns an ``Estimate`` and tracks no gradients.
+    with 1 ≤ t ≤ T, y is (B,) labels or None. It returns an ``Estimate``, and tracks gradients only
+    if x_t asks for them.
     """
 
     def __init__(
@@ -106,8 +107,11 @@ class Denoiser:
         weights = self.model.parameters() if isinstance(self.model, nn.Module) else iter(())
         return next((p for p in weights if p.is_floating_point()), None)
 
-    @torch.no_grad()
     def __call__(self, x_t: Tensor, t: Tensor | int, y: Tensor | None = None) -> Estimate:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and x_t.requires_grad):
+            return self._estimate(x_t, t, y)
+
+    def _estimate(self, x_t: Tensor, t: Tensor | int, y: Tensor | None) -> Estimate:
         alpha, sigma = self.schedule.at(t, x_t)
         weight = self._weight
         home = x_t if weight is None else weight  # a function is at home anywhere

@@ -13,7 +13,7 @@ import torch
 import typer
 from tqdm import tqdm
 
-from course_lib import samplers, showing, solvers, spacings
+from course_lib import data, likelihood, samplers, showing, solvers, spacings
 from course_lib.cli import outputs
 from course_lib.cli.errors import fail
 from course_lib.judging import evaluation, reference
@@ -148,19 +148,28 @@ def evaluate(
     eta: Annotated[float | None, ETA] = None,
     spacing: Annotated[Spacing | None, SPACING] = None,
     seed: Annotated[int, typer.Option(help="Of the starting noise.")] = 0,
+    bits: Annotated[
+        bool,
+        typer.Option("--likelihood", help="Bits that n real test digits take. Needs MNIST."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
 ) -> None:
     """Generate digits and judge them, beside what as many real digits score. Needs no data set.
 
     Two independent classifiers read them. Accuracy is the share read as the digit asked for.
     Distances are measured between features; a smaller n makes a Fréchet distance larger, so look
-    at what it is above the floor.
+    at what it is above the floor. With --likelihood, nothing is generated: the bound of notebook
+    08 tells how many bits the model needs at most for each pixel of test digits.
 
     Example: course evaluate --checkpoint mnist --n 10000 --guidance 1.3 --json
     """
     recipe, denoiser = load(checkpoint)
     if recipe.sample != (1, 28, 28):
         raise fail(f"the judges read digits, not samples of the {recipe.name} model.")
+    if bits:
+        figures = code_length(denoiser, n, seed)
+        typer.echo(json.dumps(figures, indent=1) if as_json else bits_table(figures))
+        return
     bar = partial(tqdm, total=-(-n // evaluation.BATCH), unit="batch", disable=None)
     try:
         report = evaluation.evaluate(
@@ -175,6 +184,39 @@ def evaluate(
     except ValueError as error:
         raise fail(error) from error
     typer.echo(json.dumps(report.as_dict(), indent=1) if as_json else report)
+
+
+def code_length(denoiser: Denoiser, n: int, seed: int, draws: int = 16) -> dict:
+    """Bound the bits per dimension of MNIST's first n test digits, given their labels."""
+    try:
+        digits = data.mnist()
+    except data.DataUnavailable as error:
+        raise fail(error) from error
+    generator, found = torch.Generator().manual_seed(seed), []
+    chances = likelihood.frequencies(digits.x_train[:10_000])
+    images, labels = (part[:n].split(evaluation.BATCH) for part in (digits.x_test, digits.y_test))
+    for x, y in zip(tqdm(images, unit="batch", disable=None), labels):
+        options = {"draws": draws, "y": y, "chances": chances, "generator": generator}
+        bound = likelihood.bound(denoiser, x, denoiser.schedule, **options)
+        parts = torch.stack([*bound, bound.total])
+        found.append(likelihood.bits_per_dimension(parts, x))
+    bits = torch.cat(found, dim=1).double()
+    names = [*likelihood.Bound._fields, "total"]
+    figures = {"n": bits.shape[1], "draws": draws, "seed": seed}
+    for name, row in zip(names, bits):
+        figures[name] = {"bits": row.mean().item(), "error": row.std().item() / n**0.5}
+    return figures
+
+
+def bits_table(figures: dict) -> str:
+    """Write what ``code_length`` found as a small table."""
+    n, draws = figures["n"], figures["draws"]
+    lines = [f"bits per dimension of {n} test digits, {draws} times drawn for each"]
+    for name, row in figures.items():
+        if isinstance(row, dict):
+            at_most = "at most " if name == "total" else ""
+            lines.append(f"{name:15} {at_most:>8}{row['bits']:.3f} ± {row['error']:.3f}")
+    return "\n".join(lines)
 
 
 def walker(

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from course_lib import cli, judging, training
+from course_lib import cli, data, judging, training
 from course_lib.training import checkpoints, recipes
 
 run = CliRunner().invoke
@@ -124,6 +124,21 @@ def test_a_grid_of_images(tmp_path, monkeypatch):
         (("--sampler", "heun", "--spacing", "karras"), "heun(spacing=karras)"),
     ):
         assert f"100 digits by {name}, 1 steps" in course(*few, *options).stdout
+
+
+def test_the_bits_of_test_digits(monkeypatch):
+    """A model that knows nothing needs about eight bits for a byte; ours needs fewer."""
+    monkeypatch.setattr("course_lib.data.mnist", data.digits)  # so that no download is needed
+    result = course(
+        "evaluate", "--checkpoint", "twin-cosine-0", "-n", 100, "--likelihood", "--json"
+    )
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout)
+    parts = [figures[name]["bits"] for name in ("prior", "diffusion", "reconstruction")]
+    assert figures["total"]["bits"] == pytest.approx(sum(parts)) and figures["n"] == 100
+    assert 0.5 < figures["total"]["bits"] < 6
+    table = course("evaluate", "--checkpoint", "twin-cosine-0", "-n", 100, "--likelihood").stdout
+    assert f"at most {figures['total']['bits']:.3f} ± {figures['total']['error']:.3f}" in table
 
 
 def test_only_digits_are_judged(trained):

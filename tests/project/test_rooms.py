@@ -30,7 +30,7 @@ RULES = {
         "torch numpy matplotlib typer tqdm joblib distributed",
     ),
 }
-THEORY = ["schedules", "predictions", "samplers", "spacings", "solvers", "guidance", "oracle"]
+THEORY = "schedules predictions samplers spacings solvers guidance oracle likelihood".split()
 """In reading order: each imports only what was read before it."""
 MODULES = draw_map.modules()
 NAMES = [name for name in MODULES if not name.endswith(("__main__", "harness"))]
