@@ -520,7 +520,7 @@ for name in ("probes", "grade", "session", "demo", "release"):
         "                mmap.PROT_READ)\nfor at in range(0, 2**42, 2**21):\n    far[at]",
         "master",
         score=100,
-        says="more memory than is allowed",
+        says="A cell of your own was left out",  # on a busy machine, time may end it before memory
     ),
     Attack(
         "sleeps in a child that holds the pipes",
