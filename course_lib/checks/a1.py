@@ -155,6 +155,12 @@ def loss(loss_of: Callable) -> None:
     learned = loss_of(lambda x, t: eps + weight, x0, t, eps, alpha_bar)
     graph = getattr(learned, "requires_grad", False)
     require(graph, "Nothing can be learned from this number: was it computed under no_grad?")
+    ones = torch.ones(64, 2)
+    seen = loss_of(lambda x, t: x, ones, t, ones, torch.full((11,), 0.36))
+    require(
+        (seen - 0.16).abs() < 1e-4,
+        "Where alpha_bar is 0.36 at every t, x0 = eps = 1 makes x_t = 1.4: which table was used?",
+    )
     x0, eps = torch.randn(2, 64, 5)
     ones = shaped(loss_of(lambda x, t: eps + 1, x0, t, eps, alpha_bar), (), "The loss")
     require((ones - 1).abs() < 1e-4, "With five coordinates, too, it is a mean over all entries.")
