@@ -24,7 +24,7 @@ import typer
 
 from course_lib import WEIGHTS, samplers, solvers, spacings
 from course_lib.judging import evaluation
-from course_lib.training import checkpoints
+from course_lib.training import checkpoints, recipes
 
 BUILD = Path(__file__).parent.parent / "build"
 TOLERANCE = {"accuracy": 0.04, "above": 0.3}
@@ -46,10 +46,10 @@ SECOND = partial(solvers.dpm_solver, eta=1.0)
 CHECK = (1.0, 500, PLAIN)  # on every card: what the tests measure anew
 FULL = *((1.0, 5000, sampler) for sampler in (PLAIN, BEST, SECOND)), (1.3, 5000, BEST)
 PLANS = {"mnist": Plan("mnist-large", 0, 26_000, (CHECK, *FULL))}
-for schedule in ("linear", "cosine", "quadratic"):
+for twin in (*recipes.TWINS, recipes.FLOW, recipes.FLOW_MIDDLE):
     for seed in range(3):
         reports = (CHECK, (1.0, 1000, PLAIN), (2.0, 1000, PLAIN))
-        PLANS[f"twin-{schedule}-{seed}"] = Plan(f"twin-{schedule}", seed, 3000, reports)
+        PLANS[f"{twin.name}-{seed}"] = Plan(twin.name, seed, 3000, reports)
 
 
 def make(name: str, plan: Plan) -> None:

@@ -7,7 +7,12 @@ trained. `rivals` are a GAN and a VAE, trained in the same loop to be compared w
 
 from course_lib.training.checkpoints import about, card, load, load_denoiser, resume, save, shipped
 from course_lib.training.loop import Record, ema
-from course_lib.training.objective import diffusion_loss, drop_labels, stratified_times
+from course_lib.training.objective import (
+    diffusion_loss,
+    drop_labels,
+    logit_normal,
+    stratified_times,
+)
 from course_lib.training.optimizers import adamw, muon
 from course_lib.training.rivals import GAN, VAE
 from course_lib.training.trainer import Trainer
@@ -25,6 +30,7 @@ __all__ = [
     "ema",
     "load",
     "load_denoiser",
+    "logit_normal",
     "muon",
     "resume",
     "save",

@@ -6,20 +6,44 @@ from torch import Tensor, nn
 
 from course_lib import NO_LABEL
 from course_lib.predictions import Prediction
-from course_lib.schedules import Schedule
+from course_lib.schedules import Schedule, evenly
 
 
-def stratified_times(batch: int, T: int, generator: torch.Generator | None = None) -> Tensor:
+def stratified_times(
+    batch: int,
+    T: int,
+    generator: torch.Generator | None = None,
+    *,
+    density: Tensor | None = None,
+) -> Tensor:
     """Draw one t from each of ``batch`` equal slices of 1…T: (batch,) integers, evenly spread.
 
     Each t on its own is uniform, but a batch never misses a stretch of times by bad luck, which
     makes the loss less noisy at no cost.
-    See  Kingma et al. 2021 (arXiv:2107.00630), Appendix I.1
+    density  (T,) how often each t is to be drawn, up to a factor; then the slices are of equal
+             shares of it. Drawing a time twice as
+             often and counting its error twice are the same in expectation.
+    See      Kingma et al. 2021 (arXiv:2107.00630), Appendix I.1
     """
     device = "cpu" if generator is None else generator.device
     chance = torch.rand(batch, generator=generator, device=device, dtype=torch.float32)
     u = (torch.arange(batch, device=device) + chance) / batch
+    if density is not None:
+        below = density.cumsum(0).to(u.device) / density.sum()
+        return torch.searchsorted(below.to(u), u, right=True).clamp(max=T - 1) + 1
     return (u * T).long().clamp(max=T - 1) + 1
+
+
+def logit_normal(T: int, *, mean: float = 0.0, std: float = 1.0) -> Tensor:
+    """Return the density of t/T = sigmoid(z), z normal: much in the middle, little at the ends.
+
+    mean     of z; above 0 it moves to more noise
+    std      of z, above 0
+    Returns  (T,) the shares of the slices (t − 1, t], float64, which sum to 1
+    See      Esser et al. 2024 (arXiv:2403.03206), Section 3.1
+    """
+    z = (evenly(0, 1, T + 1).logit() - mean) / std
+    return torch.special.ndtr(z).diff()
 
 
 def drop_labels(y: Tensor, share: float, generator: torch.Generator | None = None) -> Tensor:

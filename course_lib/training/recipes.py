@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from course_lib import data, networks, schedules
-from course_lib.predictions import Prediction, V
+from course_lib.predictions import VELOCITY, Prediction, V
 from course_lib.schedules import Schedule
+from course_lib.training.objective import logit_normal
 from course_lib.training.optimizers import adamw, muon
 from course_lib.training.trainer import Trainer
 
@@ -131,6 +132,13 @@ TWINS = tuple(
 )
 """Three small models that differ in nothing but their noise schedule."""
 
+FLOW = replace(TWINS[1], name="twin-flow", schedule=schedules.flow, prediction=VELOCITY)
+FLOW_MIDDLE = replace(
+    FLOW, name="twin-flow-middle", settings=MNIST.settings | {"density": logit_normal(1000)}
+)
+"""Two more that predict the velocity on the straight line, the second with logit-normal times."""
+
 RECIPES = {
-    recipe.name: recipe for recipe in (SPIRAL, SHAPES, MNIST, MNIST_SMALL, MNIST_LARGE, *TWINS)
+    recipe.name: recipe
+    for recipe in (SPIRAL, SHAPES, MNIST, MNIST_SMALL, MNIST_LARGE, *TWINS, FLOW, FLOW_MIDDLE)
 }

@@ -46,6 +46,7 @@ class Trainer(Run):
     steps, minutes
                  length of the run, as in ``Run``; give one of the two
     batch_size   samples per step
+    density      (T,) how often each t in 1…T is drawn, up to a factor; evenly if None
     drop_label   share of labels dropped, for classifier-free guidance
     clip_norm    gradients longer than this are shortened to it
     ema_decay    see ``ema``
@@ -53,7 +54,8 @@ class Trainer(Run):
     seed         of every random draw in training (the initial weights were drawn before)
     device, precision
                  chosen by what the hardware does well if None
-    Raises       ValueError if not exactly one of ``steps`` and ``minutes`` is given
+    Raises       ValueError if not exactly one of ``steps`` and ``minutes`` is given, or if the
+                 density does not fit the schedule
 
     ``for record in trainer.run():`` trains. Leave the loop, or press Ctrl-C, and nothing is lost:
     ``trainer.model`` and ``trainer.ema`` hold what was trained, and ``run()`` goes on from there.
@@ -70,6 +72,7 @@ class Trainer(Run):
         steps: int | None = None,
         minutes: float | None = None,
         batch_size: int = 32,
+        density: Tensor | None = None,
         drop_label: float = 0.1,
         clip_norm: float = 1.0,
         ema_decay: float = 0.999,
@@ -79,7 +82,11 @@ class Trainer(Run):
         precision: torch.dtype | None = None,
     ) -> None:
         self.schedule, self.prediction = schedule, prediction
-        self.x0, self.y = x0, y
+        if density is not None and (density.shape != (schedule.T,) or (density < 0).any()):
+            raise ValueError(
+                f"density must hold a share, 0 or more, for each of the times 1 … {schedule.T}."
+            )
+        self.x0, self.y, self.density = x0, y, density
         self.batch_size, self.drop_label, self.clip_norm = batch_size, drop_label, clip_norm
         self.device = device or best_device()
         self.precision = precision or best_precision(self.device)
@@ -99,7 +106,7 @@ class Trainer(Run):
         g = self.generator
         index = torch.randint(len(self.x0), (self.batch_size,), generator=g, device=g.device)
         x0 = self.x0[index]
-        t = stratified_times(len(x0), self.schedule.T, g)
+        t = stratified_times(len(x0), self.schedule.T, g, density=self.density)
         eps = randn_like(x0, g)
         y = None if self.y is None else drop_labels(self.y[index], self.drop_label, g)
         weight = next(self.model.parameters())  # whose precision the data take on

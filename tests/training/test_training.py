@@ -162,6 +162,43 @@ def test_times_are_stratified_and_each_is_uniform():
     assert abs(draws.double().mean() - 500.5) < 3
 
 
+def test_times_follow_a_density_in_every_batch():
+    g = torch.Generator().manual_seed(0)
+    density = torch.arange(1.0, 1001.0).double()
+    draws = [training.stratified_times(50, 1000, g, density=density) for _ in range(400)]
+    share = torch.bincount(torch.cat(draws), minlength=1001)[1:].double() / 20_000
+    wanted = density.reshape(10, 100).sum(1) / density.sum()
+    assert torch.allclose(share.reshape(10, 100).sum(1), wanted, atol=3e-3)
+    below = density.cumsum(0) / density.sum()
+    for t in draws[:20]:  # one from each of 50 slices of equal shares
+        assert ((below[t - 1] * 50).ceil() - torch.arange(1, 51)).abs().max() <= 1
+    two = torch.zeros(1000)
+    two[[2, 999]] = 1.0
+    often = training.stratified_times(50, 1000, g, density=two)
+    assert often.tolist() == [3] * 25 + [1000] * 25
+
+
+def test_logit_normal_is_a_normal_in_logits():
+    shares = training.logit_normal(1000, mean=0.5, std=0.8)
+    u = (torch.arange(1, 1001) - 0.5).double() / 1000
+    closed = (-((u.logit() - 0.5) ** 2) / (2 * 0.8**2)).exp() / (0.8 * (2 * torch.pi) ** 0.5)
+    inside = slice(50, 950)
+    assert torch.allclose(shares[inside] * 1000, (closed / (u * (1 - u)))[inside], rtol=1e-3)
+    assert shares.sum() == pytest.approx(1)
+
+
+def test_a_trainer_draws_its_times_by_the_density():
+    density, seen = torch.zeros(1000), []
+    density[[4, 9]] = 1.0
+    run = trainer(steps=3, density=density)
+    run.model.register_forward_hook(lambda _, inputs, __: seen.append(inputs[1]))
+    losses(run)
+    assert torch.cat(seen).unique().tolist() == [5, 10]
+    for wrong in (torch.ones(999), torch.ones(1000) - 2):
+        with pytest.raises(ValueError, match="for each of the times 1 … 1000"):
+            trainer(density=wrong)
+
+
 def test_labels_are_dropped_one_by_one():
     g = torch.Generator().manual_seed(0)
     y = torch.arange(50_000) % 7
