@@ -54,6 +54,7 @@ for twin in (*recipes.TWINS, recipes.FLOW, recipes.FLOW_MIDDLE):
 
 def make(name: str, plan: Plan) -> None:
     """Train one model to its end, and write its weights and its card."""
+    BUILD.mkdir(exist_ok=True)
     path = BUILD / f"{name}.safetensors"
     command = f"course train {plan.recipe} --steps {plan.steps} --seed {plan.seed}"
     resume = ["--resume"] if path.exists() else []
