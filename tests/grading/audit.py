@@ -119,7 +119,7 @@ def run(folder: Path, chosen: dict[str, Case], jobs: int) -> dict[str, str | Non
     graded = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
         joblib.delayed(all_together)(
             batch,
-            {job.student: judged(job.name, chosen[job.student].content.exercise) for job in batch},
+            {job.student: judged(job.name, chosen[job.student].content) for job in batch},
         )
         for batch in batches
     )
@@ -145,10 +145,14 @@ def run(folder: Path, chosen: dict[str, Case], jobs: int) -> dict[str, str | Non
     return verdicts
 
 
-def judged(assignment: str, answered: str) -> set[str]:
-    """The exercises to be graded where one of the answers was changed."""
-    exercises = probes.load(assignment, SOLUTIONS).exercises
-    return {e.id for e in exercises if answered in SLOW.get(e.id, (answered,))}
+def judged(assignment: str, case: demo.Mutant | demo.Alternate) -> set[str]:
+    """The exercises to be graded where one of the answers was changed.
+
+    What may be lost as well tells nothing, however it is judged.
+    """
+    asked = {e.id for e in probes.load(assignment, SOLUTIONS).exercises}
+    untouched = {e for e in asked if case.exercise not in SLOW.get(e, (case.exercise,))}
+    return asked - untouched - {getattr(case, "also", "")}
 
 
 def grade_together(jobs: Sequence[grade.Job], asked: dict[str, set[str]]) -> Iterator[Result]:
