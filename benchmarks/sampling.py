@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from course_lib import samplers, solvers, spacings
 from course_lib.judging import JUDGES, evaluation
-from course_lib.training import checkpoints
+from course_lib.training import recipes
 
 HERE = Path(__file__).parent
 FRESH = partial(samplers.ddim, eta=1.0, spacing=spacings.square_root)
@@ -108,7 +108,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder for the JSON and the picture.")] = HERE,
 ) -> None:
     """Compare samplers: quality against network evaluations."""
-    denoiser = checkpoints.load(checkpoint)
+    denoiser = recipes.load(checkpoint)
     report = {
         "checkpoint": checkpoint,
         "machine": machine.describe(),

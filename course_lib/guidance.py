@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from course_lib.predictions import Estimate
+from course_lib.predictions import Denoiser, Estimate
 
 
 class Guided:
@@ -14,7 +14,7 @@ class Guided:
     denoiser   called with labels and without; it must have been trained with dropped labels
     guidance   w in ``eps_uncond + w (eps_cond − eps_uncond)``: 0 ignores the label, 1 is plain
                conditional sampling, larger values follow the label more closely and vary less.
-               Ho & Salimans' own w is ours − 1.
+               Ho & Salimans' own w is ours − 1. A number, or (B,) one for each sample.
     interval   (first, last): guide at first ≤ t ≤ last only, and sample plainly elsewhere, which
                also costs one evaluation there instead of two; None: at every t
     Raises     ValueError if it is called without labels
@@ -28,7 +28,7 @@ class Guided:
     def __init__(
         self,
         denoiser: Callable[..., Estimate],
-        guidance: float,
+        guidance: float | Tensor,
         *,
         interval: tuple[int, int] | None = None,
     ) -> None:
@@ -48,8 +48,21 @@ class Guided:
     def _weight(self, t: Tensor | int, x_t: Tensor) -> Tensor:
         """Return w, or 1 where t is outside the interval, shaped to multiply x_t."""
         t = torch.as_tensor(t, device=x_t.device).reshape(-1, *[1] * (x_t.ndim - 1))
-        w = torch.full(t.shape, float(self.guidance), dtype=x_t.dtype, device=x_t.device)
+        w = torch.as_tensor(self.guidance, dtype=x_t.dtype, device=x_t.device)
+        w = w.reshape(-1, *[1] * (x_t.ndim - 1))
         if self.interval is None:
             return w
         first, last = self.interval
-        return w.where((first <= t) & (t <= last), 1.0)
+        return torch.where((first <= t) & (t <= last), w, 1.0)
+
+
+def guide(denoiser: Callable[..., Estimate], guidance: float) -> Callable[..., Estimate]:
+    """Return a denoiser that follows labels so closely, by whichever way the network knows.
+
+    A network that was told the guidance in training is asked once; any other twice, as ``Guided``.
+    See  Meng et al. 2023 (arXiv:2210.03142), Section 3.1, for the first way
+    """
+    if not getattr(getattr(denoiser, "model", None), "guided", False):
+        return Guided(denoiser, guidance)
+    told = (denoiser.model, denoiser.schedule, denoiser.prediction)
+    return Denoiser(*told, clip=denoiser.clip, guidance=guidance)

@@ -74,6 +74,7 @@ class Denoiser:
     prediction  what its output means: EPS, X0, V or VELOCITY
     clip        keep the guess of x0 inside [-1, 1]; right for images, wrong for 2-D points.
                 With guidance, clip after guiding: ``Clipped(Guided(denoiser, w), schedule)``.
+    guidance    w, for a network that is told it; see ``guidance.guide``
     Raises      ValueError if x0 cannot be recovered at some t, such as EPS where alpha[T] = 0
 
     Call it as ``denoiser(x_t, t, y)``: t is one integer for the whole batch or (B,) integers
@@ -82,7 +83,13 @@ class Denoiser:
     """
 
     def __init__(
-        self, model: nn.Module, schedule: Schedule, prediction: Prediction, *, clip: bool = False
+        self,
+        model: nn.Module,
+        schedule: Schedule,
+        prediction: Prediction,
+        *,
+        clip: bool = False,
+        guidance: float | None = None,
     ) -> None:
         det = prediction.determinant(schedule.alpha[1:], schedule.sigma[1:]).abs()
         worst, t = float(det.min()), int(det.argmin()) + 1
@@ -99,7 +106,7 @@ class Denoiser:
                 stacklevel=2,
             )
         self.model, self.schedule, self.prediction = model, schedule, prediction
-        self.clip = clip
+        self.clip, self.guidance = clip, guidance
 
     @property
     def _weight(self) -> Tensor | None:
@@ -117,7 +124,10 @@ class Denoiser:
         home = x_t if weight is None else weight  # a function is at home anywhere
         t = torch.as_tensor(t, device=home.device).expand(len(x_t))
         labels = None if y is None else y.to(home.device)
-        output = self.model(x_t.to(home), t, labels).to(x_t)
+        told = (
+            [] if self.guidance is None else [torch.full(t.shape, float(self.guidance)).to(home)]
+        )
+        output = self.model(x_t.to(home), t, labels, *told).to(x_t)
         estimate = self.prediction.estimate(output, x_t, alpha, sigma)
         return clip_x0(estimate, x_t, alpha, sigma) if self.clip else estimate
 

@@ -166,6 +166,40 @@ def ddim(
     return walk(denoiser, x, stops(schedule, steps, spacing), y, move)
 
 
+def consistency(
+    denoiser: Callable[..., Estimate],
+    x: Tensor,
+    schedule: Schedule,
+    *,
+    steps: int = 1,
+    y: Tensor | None = None,
+    spacing: Spacing = Schedule.timesteps,
+    generator: torch.Generator | None = None,
+) -> Iterator[Step]:
+    """Guess x0, hide it under noise that is all fresh, and guess again: for few, long steps.
+
+    It is right for a denoiser whose guess is a sample, not a mean, such as a distilled one: each
+    guess is then new data, and noise of the next level is added to it as in training.
+
+    denoiser  guesses x0 and eps at x_t
+    x         (B, *D) starting noise, ``schedule.sigma[T]`` times a standard normal
+    steps     number of network evaluations, 1 ≤ steps ≤ T
+    y         (B,) labels, or None
+    spacing   function from the schedule and ``steps`` to the times; see ``spacings``
+    generator source of the fresh noise; unused in a single step
+    Yields    Step; the last one has s = 0
+    Raises    ValueError if ``steps`` is outside 1…T
+    See       Song et al. 2023 (arXiv:2303.01469), Algorithm 1
+    """
+
+    def move(x: Tensor, t: int, s: int, estimate: Estimate) -> Tensor:
+        if s == 0:
+            return estimate.x0
+        return schedule.add_noise(estimate.x0, s, randn_like(x, generator))
+
+    return walk(denoiser, x, stops(schedule, steps, spacing), y, move)
+
+
 def check_eta(eta: float) -> None:
     """Raise ValueError unless eta is between 0 and 1."""
     if not 0 <= eta <= 1:

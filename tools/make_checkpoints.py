@@ -32,23 +32,27 @@ TOLERANCE = {"accuracy": 0.04, "above": 0.3}
 
 @dataclass(frozen=True)
 class Plan:
-    """What to train, and how to judge it: (guidance, n, sampler) for every report on its card."""
+    """What to train, and how to judge it: (guidance, n, sampler, steps) for each report."""
 
     recipe: str
     seed: int
     steps: int
-    reports: tuple[tuple[float, int, Callable], ...]
+    reports: tuple[tuple[float, int, Callable, int], ...]
 
 
 PLAIN = samplers.ddim
 BEST = partial(samplers.ddim, eta=1.0, spacing=spacings.square_root)
 SECOND = partial(solvers.dpm_solver, eta=1.0)
-CHECK = (1.0, 500, PLAIN)  # on every card: what the tests measure anew
-FULL = *((1.0, 5000, sampler) for sampler in (PLAIN, BEST, SECOND)), (1.3, 5000, BEST)
-PLANS = {"mnist": Plan("mnist-large", 0, 26_000, (CHECK, *FULL))}
+CHECK = (1.0, 500, PLAIN, 20)  # on every card: what the tests measure anew
+FULL = *((1.0, 5000, sampler, 20) for sampler in (PLAIN, BEST, SECOND)), (1.3, 5000, BEST, 20)
+FEW = [(w, 10_000, samplers.consistency, steps) for w in (1.0, 1.3) for steps in (1, 2, 4)]
+PLANS = {
+    "mnist": Plan("mnist-large", 0, 26_000, (CHECK, *FULL)),
+    "mnist-fast": Plan("mnist-fast", 0, 9_000, ((1.3, 500, samplers.consistency, 2), *FEW)),
+}
 for twin in (*recipes.TWINS, recipes.FLOW, recipes.FLOW_MIDDLE):
     for seed in range(3):
-        reports = (CHECK, (1.0, 1000, PLAIN), (2.0, 1000, PLAIN))
+        reports = (CHECK, (1.0, 1000, PLAIN, 20), (2.0, 1000, PLAIN, 20))
         PLANS[f"{twin.name}-{seed}"] = Plan(twin.name, seed, 3000, reports)
 
 
@@ -65,7 +69,7 @@ def make(name: str, plan: Plan) -> None:
         raise typer.Exit(130)  # Ctrl-C: the run can be resumed
     shipped = WEIGHTS / f"{name}.safetensors"
     checkpoints.slim(path, shipped)
-    denoiser = checkpoints.load(shipped)
+    denoiser = recipes.load(shipped)
     card = {
         "command": command,
         "data": "MNIST, all 60,000 training images",
@@ -81,12 +85,13 @@ def make(name: str, plan: Plan) -> None:
 
 def judge(name: str, plan: Plan, card: dict) -> None:
     """Let both judges read samples of a shipped model, and write its card after every report."""
-    denoiser = checkpoints.load(WEIGHTS / f"{name}.safetensors")
+    denoiser = recipes.load(WEIGHTS / f"{name}.safetensors")
     reports: list[dict] = []
-    for guidance, n, sampler in plan.reports:
-        report = evaluation.evaluate(denoiser, n, guidance=guidance, sampler=sampler)
+    for guidance, n, sampler, steps in plan.reports:
+        options = {"guidance": guidance, "sampler": sampler, "steps": steps}
+        report = evaluation.evaluate(denoiser, n, **options)
         reports.append(report.as_dict())
-        print(f"{name}: {report.sampler}, guidance {guidance:g}, n = {n}")
+        print(f"{name}: {report.sampler}, {steps} steps, guidance {guidance:g}, n = {n}")
         for judge_name, said in report.verdicts.items():
             print(
                 f"  {judge_name} judge: {said.accuracy:.2%} as asked, {said.distance}", flush=True

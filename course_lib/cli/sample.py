@@ -24,7 +24,10 @@ from course_lib.training import checkpoints, recipes
 app = typer.Typer()
 SAMPLERS = {
     function.__name__.replace("_", "-"): function
-    for function in (samplers.ddim, samplers.ddpm, solvers.heun, solvers.dpm_solver, solvers.euler)
+    for function in (
+        *(samplers.ddim, samplers.ddpm, samplers.consistency),
+        *(solvers.heun, solvers.dpm_solver, solvers.euler),
+    )
 }
 SPACINGS = {
     "even": Schedule.timesteps,
@@ -238,7 +241,7 @@ def walker(
 def load(checkpoint: str) -> tuple[recipes.Recipe, Denoiser]:
     """Return a trained model and the recipe that it was trained by, or stop with a sentence."""
     try:
-        denoiser = checkpoints.load(checkpoint)
-        return checkpoints.recipe(checkpoint), denoiser
+        denoiser = recipes.load(checkpoint)
+        return recipes.trained_by(checkpoint), denoiser
     except (OSError, checkpoints.CheckpointError) as error:
         raise fail(error) from error

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from course_lib import samplers
-from course_lib.guidance import Guided
+from course_lib.guidance import guide
 from course_lib.judging.distances import Distance, above_floor
 from course_lib.judging.judge import JUDGES, in_batches, load_judge
 from course_lib.judging.reference import MEASURES, load_reference, quota_labels
@@ -118,7 +118,7 @@ def generate(
     Yields    (B, *D) samples; their starting noise depends on the seed, not on the sampler
     """
     schedule, images = denoiser.schedule, len(shape) > 2
-    guided = denoiser if y is None else Guided(denoiser, guidance)
+    guided = denoiser if y is None else guide(denoiser, guidance)
     guided = Clipped(guided, schedule) if images else guided
     generator, fresh = (torch.Generator().manual_seed(s) for s in (seed, seed + 2**32))
     count = shape[0]

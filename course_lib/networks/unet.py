@@ -75,6 +75,7 @@ class UNet(nn.Module):
     patch        the stem folds patch × patch pixels into channels, so that no convolution ever
                  runs at full size; 1 switches the folding off
     num_classes  number of labels; None for a network without labels
+    guided       whether it is told the guidance, too; see ``training.distillation``
     Raises       ValueError for sizes that do not fit, when built and when called
     See          Ronneberger et al. 2015 (arXiv:1505.04597); Ho et al. 2020 (arXiv:2006.11239),
                  Appendix B; Shi et al. 2016 (arXiv:1609.05158) for the folding
@@ -90,6 +91,7 @@ class UNet(nn.Module):
         blocks: int = 1,
         patch: int = 2,
         num_classes: int | None = None,
+        guided: bool = False,
     ) -> None:
         super().__init__()
         factor = patch * 2 ** (len(multipliers) - 1)
@@ -99,9 +101,10 @@ class UNet(nn.Module):
                 f"{len(multipliers) - 1} halvings), but {image_size} is not: pad the images."
             )
         self.image_size, self.channels, self.patch = image_size, channels, patch
+        self.guided = guided
         dim = 4 * width
         *fine, coarse = [width * m for m in multipliers]
-        self.condition = Conditioning(dim, num_classes)
+        self.condition = Conditioning(dim, num_classes, guided)
         self.stem = nn.Conv2d(channels * patch**2, width, 3, padding=1)
 
         self.down, self.up, c = nn.ModuleList(), nn.ModuleList(), width
@@ -121,13 +124,15 @@ class UNet(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, x_t: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return (B, C, H, W) from x_t (B, C, H, W), t (B,) and y (B,) or None."""
+    def forward(
+        self, x_t: Tensor, t: Tensor, y: Tensor | None = None, w: Tensor | None = None
+    ) -> Tensor:
+        """Return (B, C, H, W) from x_t (B, C, H, W), t (B,), and y and w, (B,) each or None."""
         B, *shape = x_t.shape
         expected = [self.channels, self.image_size, self.image_size]
         if shape != expected:
             raise ValueError(f"x_t must be {(B, *expected)}, not {tuple(x_t.shape)}.")
-        condition = self.condition(t, y)
+        condition = self.condition(t, y, w)
         h = self.stem(F.pixel_unshuffle(x_t, self.patch))  # (B, width, H/patch, W/patch)
         skips = []
         for stage in self.down:

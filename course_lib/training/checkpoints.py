@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from course_lib import WEIGHTS
 from course_lib.predictions import EPS, VELOCITY, X0, Denoiser, V
 from course_lib.schedules import Schedule
-from course_lib.training import recipes
 from course_lib.training.trainer import Trainer
 
 PREDICTIONS = {prediction.name: prediction for prediction in (EPS, X0, V, VELOCITY)}
@@ -161,33 +160,6 @@ def slim(path: str | Path, out: str | Path) -> None:
 def about(name: str | Path) -> dict:
     """Return the description in a checkpoint, given its path or the name of a shipped one."""
     return read(find(name))[1]
-
-
-def recipe(name: str | Path) -> recipes.Recipe:
-    """Return the recipe that a checkpoint was trained by, given its path or a shipped name.
-
-    Raises   FileNotFoundError, or CheckpointError if the file names none
-    """
-    named = about(name).get("recipe")
-    if named is None:
-        raise CheckpointError(
-            f"{name} does not say which network it holds: use `load_denoiser(path, model)` in "
-            "Python, or save it by `save(path, trainer, recipe=…)` with the one that builds the "
-            f"network: {', '.join(recipes.RECIPES)}."
-        )
-    if named not in recipes.RECIPES:
-        raise CheckpointError(f"{name} holds no diffusion model: train one with `course train`.")
-    return recipes.RECIPES[named]
-
-
-def load(name: str | Path, *, average: bool = True) -> Denoiser:
-    """Return a model that `course train` has written, or one that comes with the course.
-
-    name     a path, or one of ``shipped()``, such as "mnist"
-    average  the moving average of the weights, or those of the last step
-    Raises   FileNotFoundError, or CheckpointError if the file holds no diffusion model
-    """
-    return load_denoiser(name, recipe(name).network(), average=average)
 
 
 def load_denoiser(

@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from course_lib import data, networks, schedules
-from course_lib.predictions import VELOCITY, Prediction, V
+from course_lib.predictions import VELOCITY, Denoiser, Prediction, V
 from course_lib.schedules import Schedule
+from course_lib.training import checkpoints
+from course_lib.training.distillation import Distiller
 from course_lib.training.objective import logit_normal
 from course_lib.training.optimizers import adamw, muon
 from course_lib.training.trainer import Trainer
@@ -28,7 +31,9 @@ class Recipe:
     minutes     a training time that gives good samples on two CPU cores
     sample      shape of one sample, (*D)
     num_classes number of labels, or None
-    settings    further arguments of ``Trainer``
+    settings    further arguments of ``Trainer``, or of ``Distiller`` where there is a teacher
+    teacher     function that returns the denoiser to be distilled, whose weights the student
+                begins with; None where a model is trained on data
     """
 
     name: str
@@ -40,6 +45,7 @@ class Recipe:
     sample: tuple[int, ...]
     num_classes: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    teacher: Callable[[], Denoiser] | None = None
 
     def network(self) -> nn.Module:
         """Return a fresh network, float32 on the CPU whatever torch's defaults are."""
@@ -59,17 +65,13 @@ class Recipe:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = self.network()
-        return Trainer(
-            model,
-            self.schedule(),
-            self.prediction,
-            x0,
-            y,
-            steps=steps,
-            minutes=minutes,
-            seed=seed,
-            **self.settings,
-        )
+        run, length = Trainer, {"steps": steps, "minutes": minutes}
+        if self.teacher is not None:
+            teacher = self.teacher()
+            model.load_state_dict(teacher.model.state_dict(), strict=False)
+            run = partial(Distiller, teacher)
+        about = (model, self.schedule(), self.prediction, x0, y)
+        return run(*about, seed=seed, **length, **self.settings)
 
 
 def _spiral() -> tuple[Tensor, None]:
@@ -85,8 +87,9 @@ def _mnist() -> tuple[Tensor, Tensor]:
     return digits.x_train, digits.y_train
 
 
-def _unet(width: int) -> Callable[[], nn.Module]:
-    return partial(networks.UNet, image_size=28, channels=1, width=width, num_classes=10)
+def _unet(width: int, guided: bool = False) -> Callable[[], nn.Module]:
+    sizes = {"image_size": 28, "channels": 1, "width": width, "num_classes": 10}
+    return partial(networks.UNet, **sizes, guided=guided)
 
 
 SPIRAL = Recipe(
@@ -138,7 +141,54 @@ FLOW_MIDDLE = replace(
 )
 """Two more that predict the velocity on the straight line, the second with logit-normal times."""
 
+
+def _mnist_model() -> Denoiser:
+    return checkpoints.load_denoiser("mnist", MNIST_LARGE.network())
+
+
+MNIST_FAST = replace(
+    MNIST_LARGE,
+    name="mnist-fast",
+    model=_unet(64, guided=True),
+    teacher=_mnist_model,
+    minutes=30.0,
+    settings=MNIST.settings | {"guidance": (1.0, 3.0), "clip": True, "stops": 8},
+)
+"""The shipped model's student: digits in one or two evaluations, under a guidance it is told."""
+
 RECIPES = {
     recipe.name: recipe
-    for recipe in (SPIRAL, SHAPES, MNIST, MNIST_SMALL, MNIST_LARGE, *TWINS, FLOW, FLOW_MIDDLE)
+    for recipe in (
+        *(SPIRAL, SHAPES, MNIST, MNIST_SMALL, MNIST_LARGE, MNIST_FAST),
+        *(*TWINS, FLOW, FLOW_MIDDLE),
+    )
 }
+
+
+def trained_by(name: str | Path) -> Recipe:
+    """Return the recipe that a checkpoint was trained by, given its path or a shipped name.
+
+    Raises   FileNotFoundError, or CheckpointError if the file names none
+    """
+    named = checkpoints.about(name).get("recipe")
+    if named is None:
+        raise checkpoints.CheckpointError(
+            f"{name} does not say which network it holds: use `load_denoiser(path, model)` in "
+            "Python, or save it by `save(path, trainer, recipe=…)` with the one that builds the "
+            f"network: {', '.join(RECIPES)}."
+        )
+    if named not in RECIPES:
+        raise checkpoints.CheckpointError(
+            f"{name} holds no diffusion model: train one with `course train`."
+        )
+    return RECIPES[named]
+
+
+def load(name: str | Path, *, average: bool = True) -> Denoiser:
+    """Return a model that `course train` has written, or one that comes with the course.
+
+    name     a path, or one of ``shipped()``, such as "mnist"
+    average  the moving average of the weights, or those of the last step
+    Raises   FileNotFoundError, or CheckpointError if the file holds no diffusion model
+    """
+    return checkpoints.load_denoiser(name, trained_by(name).network(), average=average)

@@ -105,17 +105,10 @@ class Trainer(Run):
         self.model.train()  # a denoiser asked for between two steps has switched it to eval
         g = self.generator
         index = torch.randint(len(self.x0), (self.batch_size,), generator=g, device=g.device)
-        x0 = self.x0[index]
-        t = stratified_times(len(x0), self.schedule.T, g, density=self.density)
-        eps = randn_like(x0, g)
-        y = None if self.y is None else drop_labels(self.y[index], self.drop_label, g)
-        weight = next(self.model.parameters())  # whose precision the data take on
-        x0, eps = x0.to(weight), eps.to(weight)
-        t, y = t.to(self.device), None if y is None else y.to(self.device)
-
+        y = None if self.y is None else self.y[index]
         mixed = self.precision != torch.float32
         with torch.autocast(self.device.type, self.precision, enabled=mixed):
-            loss = diffusion_loss(self.model, self.schedule, self.prediction, x0, t, eps, y).mean()
+            loss = self._loss(self.x0[index], y)
         self.optimizer.zero_grad()
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
@@ -124,3 +117,20 @@ class Trainer(Run):
         self.optimizer.step()
         self.ema.update_parameters(self.model)
         return loss.item(), norm.item()
+
+    def _loss(self, x0: Tensor, y: Tensor | None) -> Tensor:
+        """Draw times, noise and hidden labels for a batch of data, and return its mean loss."""
+        g = self.generator
+        t = stratified_times(len(x0), self.schedule.T, g, density=self.density)
+        eps = randn_like(x0, g)
+        y = None if y is None else drop_labels(y, self.drop_label, g)
+        x0, t, eps, y = self._there(x0, t, eps, y)
+        return diffusion_loss(self.model, self.schedule, self.prediction, x0, t, eps, y).mean()
+
+    def _there(self, *drawn: Tensor | None) -> list[Tensor | None]:
+        """Move what was drawn to the network's device; numbers take on its precision, too."""
+        weight = next(self.model.parameters())
+        return [
+            x if x is None else x.to(weight if x.is_floating_point() else self.device)
+            for x in drawn
+        ]

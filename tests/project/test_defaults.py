@@ -140,7 +140,7 @@ def test_recipes_and_rivals_begin_alike(changed):
 
 def test_shipped_models_draw_and_judges_judge(changed):
     y = judging.quota_labels(100)
-    denoiser = checkpoints.load("twin-cosine-0")
+    denoiser = recipes.load("twin-cosine-0")
     x = torch.cat(list(judging.generate(denoiser, y, (100, 1, 28, 28), steps=1)))
     assert is_plain(x, y)
     for name in ("first", "second"):

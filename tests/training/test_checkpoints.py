@@ -98,7 +98,7 @@ def test_a_slim_checkpoint_samples_alike_and_cannot_be_resumed(tmp_path):
     checkpoints.save(whole, run, recipe="shapes", seed=0)
     checkpoints.slim(whole, slim)
     assert slim.stat().st_size < whole.stat().st_size / 6
-    a, b = checkpoints.load(whole), checkpoints.load(slim)
+    a, b = recipes.load(whole), recipes.load(slim)
     x = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
     y = torch.arange(20) % 4
     torch.testing.assert_close(a(x, 500, y).x0, b(x, 500, y).x0, rtol=0, atol=2e-3)
@@ -116,14 +116,14 @@ def test_load_builds_the_network_that_was_saved(tmp_path):
     x = torch.randn(5, 2)
     for average, model in ((True, run.ema.module), (False, run.model)):
         expected = Denoiser(model.eval(), run.schedule, run.prediction)(x, 300)
-        torch.testing.assert_close(checkpoints.load(path, average=average)(x, 300), expected)
+        torch.testing.assert_close(recipes.load(path, average=average)(x, 300), expected)
 
 
 def test_what_holds_no_diffusion_model_is_refused(tmp_path):
     path = tmp_path / "judge.safetensors"
     checkpoints.write(path, {"a": torch.zeros(1)}, {"recipe": "judge"})
     with pytest.raises(checkpoints.CheckpointError, match="no diffusion model"):
-        checkpoints.load(path)
+        recipes.load(path)
 
 
 def test_resuming_with_another_prediction_is_refused(tmp_path):
@@ -136,7 +136,7 @@ def test_resuming_with_another_prediction_is_refused(tmp_path):
 
 
 def test_a_loaded_network_lies_in_the_layout_that_a_cpu_is_faster_in():
-    weight = checkpoints.load("twin-cosine-0").model.middle.blocks[0].conv1.weight
+    weight = recipes.load("twin-cosine-0").model.middle.blocks[0].conv1.weight
     assert weight.is_contiguous(memory_format=torch.channels_last)
     assert not weight.is_contiguous()
 

@@ -8,7 +8,7 @@ import torch
 
 from course_lib import samplers, solvers
 from course_lib.judging import JUDGES, evaluation, quota_labels
-from course_lib.training import checkpoints
+from course_lib.training import checkpoints, recipes
 
 
 @pytest.fixture(params=checkpoints.shipped())
@@ -16,9 +16,10 @@ def name(request):
     return request.param
 
 
-def test_all_that_04_compares_is_shipped():
-    twins = {f"twin-{s}-{k}" for s in ("linear", "cosine", "quadratic") for k in range(3)}
-    assert set(checkpoints.shipped()) == twins | {"mnist"}
+def test_all_that_04_and_09_compare_is_shipped():
+    kinds = ("linear", "cosine", "quadratic", "flow", "flow-middle")
+    twins = {f"twin-{kind}-{k}" for kind in kinds for k in range(3)}
+    assert set(checkpoints.shipped()) == twins | {"mnist", "mnist-fast"}
     size = sum(path.stat().st_size for path in checkpoints.WEIGHTS.rglob("*") if path.is_file())
     assert size < 15e6  # bytes, the judges and their references included
 
@@ -36,9 +37,12 @@ def test_a_card_belongs_to_its_weights(name):
 def test_a_fresh_evaluation_agrees_with_the_card(name):
     card = checkpoints.card(name)
     stated = card["reports"][0]
-    fresh = evaluation.evaluate(
-        checkpoints.load(name), stated["n"], guidance=stated["guidance"], seed=stated["seed"] + 1
-    )
+    options = {name: stated[name] for name in ("guidance", "steps")}
+    options["sampler"] = {"ddim": samplers.ddim, "consistency": samplers.consistency}[
+        stated["sampler"]
+    ]
+    model = recipes.load(name)
+    fresh = evaluation.evaluate(model, stated["n"], seed=stated["seed"] + 1, **options)
     for judge, said in fresh.verdicts.items():
         card_says = stated["verdicts"][judge]
         accuracy, above = card_says["accuracy"], said.distance.above
@@ -62,7 +66,7 @@ def test_the_main_model_is_as_good_as_the_readme_says():
 
 def test_second_order_steps_with_fresh_noise_leave_more_full_white():
     """What the judges do not see: a step of first order ends in an average, which is greyer."""
-    denoiser, y = checkpoints.load("mnist"), quota_labels(60)
+    denoiser, y = recipes.load("mnist"), quota_labels(60)
     white = {}
     for sampler in (samplers.ddim, solvers.dpm_solver):
         fresh = partial(sampler, eta=1.0)
@@ -74,4 +78,4 @@ def test_second_order_steps_with_fresh_noise_leave_more_full_white():
 
 def test_an_unknown_name_lists_the_shipped_ones():
     with pytest.raises(FileNotFoundError, match="comes with the course: mnist"):
-        checkpoints.load("minst")
+        recipes.load("minst")
