@@ -25,7 +25,7 @@ from course_lib.showing.pictures import (
     tile,
 )
 from course_lib.showing.scores import bars, dots, panels, sweeps
-from course_lib.showing.widgets import Guess, explorer, live, png, scrub, scrubber
+from course_lib.showing.widgets import Guess, explorer, live, png, scrub, scrubber, sheet_png
 
 __all__ = [
     "LIMIT",
@@ -50,6 +50,7 @@ __all__ = [
     "points",
     "scrub",
     "scrubber",
+    "sheet_png",
     "signed",
     "step",
     "sweeps",

@@ -292,6 +292,20 @@ def test_a_live_picture_is_drawn_anew_when_the_slider_is_let_go():
         showing.live(draw, [], "guidance")
 
 
+def test_a_live_picture_may_follow_the_hand():
+    digits = torch.linspace(-1, 1, 4)[:, None, None, None].expand(4, 1, 5, 6)
+    sheets = {zoom: showing.sheet_png(digits, 2, zoom) for zoom in (1, 3)}
+    box = showing.live(sheets.get, [1, 3], "zoom", follow=True)
+    (slider,), (image,) = parts(box, ipywidgets.IntSlider), parts(box, ipywidgets.Image)
+    assert slider.continuous_update and bytes(image.value) == sheets[1]
+    slider.value = 1
+    assert bytes(image.value) == sheets[3]
+    small, large = (matplotlib.pyplot.imread(io.BytesIO(sheet)) for sheet in sheets.values())
+    assert small.shape[:2] == (12, 14) and large.shape[:2] == (36, 42)
+    assert (small[0, 0, :3] == 0).all() and (small[-1, -1] == 1).all()
+    assert (large[::3, ::3] == small).all()
+
+
 def test_a_tradeoff_gives_every_curve_its_own_axis():
     curves = {"a": ([1, 10], [4, 2]), "b": ([3, 30, 300], [3, 2, 1])}
     (ax,) = showing.tradeoff(curves, "seconds", "distance", floor=0.5).axes
