@@ -83,6 +83,11 @@ def write_stamp(state):
 
 def create_venv():
     """An empty virtual environment in ``.venv``, in place of whatever was there."""
+    if os.path.islink(".venv"):
+        sys.exit(
+            "The folder .venv is a link to %s, which this would empty: remove it, and try again."
+            % os.path.realpath(".venv")
+        )
     try:
         import ensurepip  # noqa: F401  (Debian and Ubuntu package it apart from Python)
         import venv

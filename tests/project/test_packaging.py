@@ -182,6 +182,15 @@ def test_a_python_without_ensurepip_is_told_what_to_install(project):
     assert "python3-venv" in sentence
 
 
+def test_an_environment_behind_a_link_is_not_emptied(project, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "kept").touch()
+    (project / ".venv").symlink_to(other)
+    assert "which this would empty" in failing_sentence(project)
+    assert (other / "kept").exists()
+
+
 def test_an_unreachable_index_is_one_sentence(project):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
