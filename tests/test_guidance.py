@@ -21,6 +21,17 @@ def test_guidance_mixes_as_the_formula_says():
         torch.testing.assert_close(alpha * guided.x0 + sigma * guided.eps, x_t)
 
 
+def test_each_sample_may_have_a_guidance_of_its_own():
+    exact = oracle.finite(torch.randn(20, 2).double(), SCHEDULE, labels=torch.arange(20) % 2)
+    x_t, y = torch.randn(3, 2).double(), torch.tensor([0, 1, 0])
+    mixed = Guided(exact, torch.tensor([1.0, 2.5, 4.0]))(x_t, 400, y)
+    for k, w in enumerate((1.0, 2.5, 4.0)):
+        alone = Guided(exact, w)(x_t[k : k + 1], 400, y[k : k + 1])
+        torch.testing.assert_close(mixed.x0[k : k + 1], alone.x0)
+    within = Guided(exact, torch.tensor([1.0, 2.5, 4.0]), interval=(500, 600))(x_t, 400, y)
+    torch.testing.assert_close(within.x0, exact(x_t, 400, y).x0)
+
+
 def test_guidance_in_an_interval_is_plain_outside():
     points = torch.randn(20, 2).double()
     exact = oracle.finite(points, SCHEDULE, labels=torch.arange(20) % 2)
