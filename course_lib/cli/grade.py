@@ -125,7 +125,7 @@ def grade_command(
         str | None,
         typer.Option(
             help="Any word: it changes the inputs of the probes "
-            "[default: drawn once, and kept beside the results]",
+            "(default: drawn once, and kept beside the results)",
             show_default=False,
         ),
     ] = None,

@@ -51,8 +51,8 @@ def similar(
         typer.Option(
             min=0,
             max=1,
-            help="Score that a pair must exceed [default: 0.5, or what lies far outside of the "
-            "class's own scores, if that is more]",
+            help="Score that a pair must exceed (default: 0.5, or what lies far outside of the "
+            "class's own scores, if that is more)",
             show_default=False,
         ),
     ] = None,

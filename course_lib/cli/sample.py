@@ -40,24 +40,22 @@ Sampler = Enum("Sampler", {name: name for name in SAMPLERS}, type=str)
 Spacing = Enum("Spacing", {name: name for name in SPACINGS}, type=str)
 
 CHECKPOINT = typer.Option(
-    help="A file that `course train` has written, or a model that comes with the course: 'mnist'."
+    help="A file of `course train`, or a model that comes with the course, such as 'mnist'."
 )
 GUIDANCE = typer.Option(help="1 is plain conditional; 2 follows the label more closely.")
-STEPS = typer.Option(min=1, help="Network evaluations per sample.")
-SAMPLER = typer.Option(help="How to get from noise to data.")
+STEPS = typer.Option(min=1, help="Network evaluations (default: 20; 2 if distilled).")
+SAMPLER = typer.Option(help="How to walk (default: ddim; consistency if distilled).")
 ETA = typer.Option(
     min=0,
     max=1,
     help="For ddim and dpm-solver, fresh noise in every step: 0 is none, 1 as much as DDPM adds. "
     "It corrects what the network got wrong before; the card of `mnist` holds figures for both. "
-    "[default: 1 for ddim, 0 for dpm-solver]",
-    show_default=False,
+    "(default: 1 for ddim, 0 for dpm-solver)",
 )
 SPACING = typer.Option(
     help="Where to stop on the way: evenly in t, or more often at much noise (square-root) or at "
     "little (quadratic, karras); uniform is even, but begins below T. "
-    "[default: square-root for ddpm, and for ddim with fresh noise; else even]",
-    show_default=False,
+    "(default: square-root for ddpm, and for ddim with fresh noise; else even)",
 )
 
 
@@ -68,12 +66,12 @@ def sample(
         str | None, typer.Option(help="One digit per column, such as 0123456789.")
     ] = None,
     guidance: Annotated[float, GUIDANCE] = 2.0,
-    steps: Annotated[int, STEPS] = 20,
-    sampler: Annotated[Sampler, SAMPLER] = Sampler.ddim,
+    steps: Annotated[int | None, STEPS] = None,
+    sampler: Annotated[Sampler | None, SAMPLER] = None,
     eta: Annotated[float | None, ETA] = None,
     spacing: Annotated[Spacing | None, SPACING] = None,
     n: Annotated[
-        int | None, typer.Option("-n", "--n", min=1, help="Samples [default: 8 of each label].")
+        int | None, typer.Option("-n", "--n", min=1, help="Samples (default: 8 of each label).")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the starting noise.")] = 0,
     out: Annotated[
@@ -116,8 +114,8 @@ def sample(
         y if classes else None,
         (n, *recipe.sample),
         guidance=guidance,
-        steps=steps,
-        sampler=walker(sampler, eta, spacing),
+        steps=steps or (2 if recipe.teacher else 20),
+        sampler=walker(recipe, sampler, eta, spacing),
         seed=seed,
     )
     try:
@@ -146,8 +144,8 @@ def evaluate(
         int, typer.Option("-n", "--n", min=100, max=10_000, help="Digits to generate.")
     ] = 1000,
     guidance: Annotated[float, GUIDANCE] = 1.0,
-    steps: Annotated[int, STEPS] = 20,
-    sampler: Annotated[Sampler, SAMPLER] = Sampler.ddim,
+    steps: Annotated[int | None, STEPS] = None,
+    sampler: Annotated[Sampler | None, SAMPLER] = None,
     eta: Annotated[float | None, ETA] = None,
     spacing: Annotated[Spacing | None, SPACING] = None,
     seed: Annotated[int, typer.Option(help="Of the starting noise.")] = 0,
@@ -169,6 +167,10 @@ def evaluate(
     recipe, denoiser = load(checkpoint)
     if recipe.sample != (1, 28, 28):
         raise fail(f"the judges read digits, not samples of the {recipe.name} model.")
+    if bits and recipe.teacher:
+        raise fail(
+            f"{checkpoint} is distilled: it guesses samples, not means, and bounds nothing."
+        )
     if bits:
         figures = code_length(denoiser, n, seed)
         typer.echo(json.dumps(figures, indent=1) if as_json else bits_table(figures))
@@ -179,8 +181,8 @@ def evaluate(
             denoiser,
             n,
             guidance=guidance,
-            steps=steps,
-            sampler=walker(sampler, eta, spacing),
+            steps=steps or (2 if recipe.teacher else 20),
+            sampler=walker(recipe, sampler, eta, spacing),
             seed=seed,
             progress=bar,
         )
@@ -223,10 +225,11 @@ def bits_table(figures: dict) -> str:
 
 
 def walker(
-    sampler: Sampler, eta: float | None, spacing: Spacing | None
+    recipe: recipes.Recipe, sampler: Sampler | None, eta: float | None, spacing: Spacing | None
 ) -> Callable[..., Iterator[samplers.Step]]:
     """Return the sampler of a name, with what was asked for, or what goes well with it."""
     options: dict[str, object] = {}
+    sampler = sampler or (Sampler.consistency if recipe.teacher else Sampler.ddim)
     if sampler is Sampler.ddim or (eta is not None and sampler.value == "dpm-solver"):
         options["eta"] = 1.0 if eta is None else eta
     if spacing is None:

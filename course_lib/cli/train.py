@@ -36,7 +36,7 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the weights and of every random draw.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Checkpoint to write [default: NAME.safetensors]")
+        Path | None, typer.Option(help="Checkpoint to write (default: NAME.safetensors)")
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run saved in --out.")

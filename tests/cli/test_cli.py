@@ -93,7 +93,7 @@ def test_a_grid_of_images(tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     assert np.array(Image.open(out)).std() > 5
     out = tmp_path / "arrays.npz"
-    for sampler in ("ddim", "ddpm", "heun", "dpm-solver", "euler"):
+    for sampler in ("ddim", "ddpm", "consistency", "heun", "dpm-solver", "euler"):
         options = ("--sampler", sampler, "--labels", "37", "-n", 5, "--steps", 2, "--out", out)
         options = (*options, "--overwrite")
         result = course("sample", "--checkpoint", path, *options)
@@ -124,6 +124,24 @@ def test_a_grid_of_images(tmp_path, monkeypatch):
         (("--sampler", "heun", "--spacing", "karras"), "heun(spacing=karras)"),
     ):
         assert f"100 digits by {name}, 1 steps" in course(*few, *options).stdout
+
+
+@pytest.mark.parametrize("command", ["train", "sample", "evaluate", "grade", "similar"])
+def test_the_help_tells_what_happens_by_default(command, monkeypatch):
+    """Square brackets would be read as marks for colours, and vanish."""
+    monkeypatch.setenv("COLUMNS", "200")
+    text = course(command, "--help").stdout
+    assert "(default: " in text
+    assert " ." not in text
+
+
+def test_a_distilled_model_takes_few_steps_unless_told(tmp_path):
+    options = ("--checkpoint", "mnist-fast", "-n", 100)
+    assert "100 digits by consistency, 2 steps" in course("evaluate", *options).stdout
+    told = course("evaluate", *options, "--sampler", "ddim", "--steps", 1).stdout
+    assert "100 digits by ddim" in told and "1 steps" in told
+    refused = course("evaluate", *options, "--likelihood")
+    assert refused.exit_code == 2 and "bounds nothing" in refused.output
 
 
 def test_the_bits_of_test_digits(monkeypatch):
