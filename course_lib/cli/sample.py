@@ -13,8 +13,8 @@ import torch
 import typer
 from tqdm import tqdm
 
-from course_lib import data, likelihood, samplers, showing, solvers, spacings
-from course_lib.cli import outputs
+from course_lib import samplers, showing, solvers, spacings
+from course_lib.cli import bits, outputs
 from course_lib.cli.errors import fail
 from course_lib.judging import evaluation, reference
 from course_lib.predictions import Denoiser
@@ -114,7 +114,7 @@ def sample(
         y if classes else None,
         (n, *recipe.sample),
         guidance=guidance,
-        steps=steps or (2 if recipe.teacher else 20),
+        steps=evaluations(recipe, steps),
         sampler=walker(recipe, sampler, eta, spacing),
         seed=seed,
     )
@@ -149,7 +149,7 @@ def evaluate(
     eta: Annotated[float | None, ETA] = None,
     spacing: Annotated[Spacing | None, SPACING] = None,
     seed: Annotated[int, typer.Option(help="Of the starting noise.")] = 0,
-    bits: Annotated[
+    likely: Annotated[
         bool,
         typer.Option("--likelihood", help="Bits that n real test digits take. Needs MNIST."),
     ] = False,
@@ -167,13 +167,13 @@ def evaluate(
     recipe, denoiser = load(checkpoint)
     if recipe.sample != (1, 28, 28):
         raise fail(f"the judges read digits, not samples of the {recipe.name} model.")
-    if bits and recipe.teacher:
+    if likely and recipe.teacher:
         raise fail(
             f"{checkpoint} is distilled: it guesses samples, not means, and bounds nothing."
         )
-    if bits:
-        figures = code_length(denoiser, n, seed)
-        typer.echo(json.dumps(figures, indent=1) if as_json else bits_table(figures))
+    if likely:
+        figures = bits.code_length(denoiser, n, seed)
+        typer.echo(json.dumps(figures, indent=1) if as_json else bits.table(figures))
         return
     bar = partial(tqdm, total=-(-n // evaluation.BATCH), unit="batch", disable=None)
     try:
@@ -181,7 +181,7 @@ def evaluate(
             denoiser,
             n,
             guidance=guidance,
-            steps=steps or (2 if recipe.teacher else 20),
+            steps=evaluations(recipe, steps),
             sampler=walker(recipe, sampler, eta, spacing),
             seed=seed,
             progress=bar,
@@ -191,37 +191,15 @@ def evaluate(
     typer.echo(json.dumps(report.as_dict(), indent=1) if as_json else report)
 
 
-def code_length(denoiser: Denoiser, n: int, seed: int, draws: int = 16) -> dict:
-    """Bound the bits per dimension of MNIST's first n test digits, given their labels."""
-    try:
-        digits = data.mnist()
-    except data.DataUnavailable as error:
-        raise fail(error) from error
-    generator, found = torch.Generator().manual_seed(seed), []
-    chances = likelihood.frequencies(digits.x_train[:10_000])
-    images, labels = (part[:n].split(evaluation.BATCH) for part in (digits.x_test, digits.y_test))
-    for x, y in zip(tqdm(images, unit="batch", disable=None), labels):
-        options = {"draws": draws, "y": y, "chances": chances, "generator": generator}
-        bound = likelihood.bound(denoiser, x, denoiser.schedule, **options)
-        parts = torch.stack([*bound, bound.total])
-        found.append(likelihood.bits_per_dimension(parts, x))
-    bits = torch.cat(found, dim=1).double()
-    names = [*likelihood.Bound._fields, "total"]
-    figures = {"n": bits.shape[1], "draws": draws, "seed": seed}
-    for name, row in zip(names, bits):
-        figures[name] = {"bits": row.mean().item(), "error": row.std().item() / n**0.5}
-    return figures
-
-
-def bits_table(figures: dict) -> str:
-    """Write what ``code_length`` found as a small table."""
-    n, draws = figures["n"], figures["draws"]
-    lines = [f"bits per dimension of {n} test digits, {draws} times drawn for each"]
-    for name, row in figures.items():
-        if isinstance(row, dict):
-            at_most = "at most " if name == "total" else ""
-            lines.append(f"{name:15} {at_most:>8}{row['bits']:.3f} ± {row['error']:.3f}")
-    return "\n".join(lines)
+def evaluations(recipe: recipes.Recipe, steps: int | None) -> int:
+    """Return how many steps to take; a distilled model knows only the stops it was taught at."""
+    if recipe.teacher is None:
+        return steps or 20
+    stops = recipe.settings["stops"]
+    if steps and stops % steps:
+        few = ", ".join(str(k) for k in range(1, stops + 1) if stops % k == 0)
+        raise fail(f"{recipe.name} was taught at {stops} stops: --steps must be one of {few}.")
+    return steps or 2
 
 
 def walker(

@@ -49,7 +49,8 @@ class Distiller(Trainer):
     model       the student's network, called as ``model(x_t, t, y)``, or ``model(x_t, t, y, w)``
                 if it is ``guided``; give it the teacher's weights to begin with
     prediction  what the student outputs; any but X0, which would not know that x_0 is x0
-    stops       number of steps that the way from noise to data is divided into
+    stops       number of steps that the way from noise to data is divided into; the student
+                learns at their times only, and should be asked at no others
     guidance    (lowest, highest) w of the teacher's steps, drawn evenly for each sample
     clip        keep guesses of x0 inside [-1, 1]; right for images
     huber       c of ``pseudo_huber``

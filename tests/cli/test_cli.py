@@ -140,6 +140,8 @@ def test_a_distilled_model_takes_few_steps_unless_told(tmp_path):
     assert "100 digits by consistency, 2 steps" in course("evaluate", *options).stdout
     told = course("evaluate", *options, "--sampler", "ddim", "--steps", 1).stdout
     assert "100 digits by ddim" in told and "1 steps" in told
+    refused = course("evaluate", *options, "--steps", 3)
+    assert refused.exit_code == 2 and "one of 1, 2, 4, 8" in refused.output
     refused = course("evaluate", *options, "--likelihood")
     assert refused.exit_code == 2 and "bounds nothing" in refused.output
 
