@@ -1,8 +1,8 @@
 """The command line, ``course``: train a model, sample from it, judge the samples; grade a class.
 
-`train`, `sample`, `grade`, `export` and `review` hold the commands; `bits` counts what digits cost,
-`errors` is how each says that it cannot go on, and `outputs` looks whether what it makes can be
-written.
+`train`, `sample`, `grade`, `export` and `review` hold the commands; `bits` counts what digits
+cost, `errors` is how each says that it cannot go on, and `outputs` looks whether what it makes can
+be written.
 """
 
 import sys
