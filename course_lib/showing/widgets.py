@@ -124,7 +124,7 @@ def live(
     draw         function from a value to a figure, or to a PNG picture; the hand waits for it, so
                  half a second is the most that it should take
     values       what the slider chooses from, in order; the first is drawn at once
-    description  text beside the slider
+    description  text beside the slider, before the value
     follow       draw at every place that the hand passes, too; right below 50 milliseconds
     Raises       ValueError if there are no values
 
@@ -137,12 +137,16 @@ def live(
         drawn = draw(value)
         return drawn if isinstance(drawn, bytes) else png(drawn)
 
+    def title(value: float) -> str:
+        return f"{description} = {value:g}"
+
     image = ipywidgets.Image(value=picture(values[0]), format="png")
-    slider = _slider(len(values), description)
+    slider = _slider(len(values), title(values[0]))
     slider.continuous_update = follow  # else one picture for a move, not for every place passed
 
     def redraw(change: dict) -> None:
-        image.value = picture(values[change["new"]])
+        value = values[change["new"]]
+        slider.description, image.value = title(value), picture(value)
 
     slider.observe(redraw, names="value")
     return ipywidgets.VBox([slider, image])

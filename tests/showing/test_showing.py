@@ -285,6 +285,7 @@ def test_a_live_picture_is_drawn_anew_when_the_slider_is_let_go():
         slider.value = index
         pictures.append(bytes(image.value))
     assert asked == [0.0, 0.5, 1.0] and len(set(pictures)) == 3
+    assert slider.description == "guidance = 1"
     slider.value = 0
     assert bytes(image.value) == pictures[0]
     assert matplotlib.pyplot.get_fignums() == before
