@@ -251,7 +251,10 @@ def consistency(jump: Callable, consistency_loss: Callable) -> None:
     value, *_ = slopes(consistency_loss, [still, still, still], x0, eps, u, s)
     for old, new in zip(before, (x0, eps, u, s)):
         require(torch.equal(old, new), "What was passed in should not be changed in place.")
-    require(abs(float(value)) < 1e-9, "Where nothing moves, all jumps agree, and the loss is 0.")
+    require(
+        shaped(value, (), "The loss").abs() < 1e-9,
+        "Where nothing moves, all jumps agree, and the loss is 0.",
+    )
     value, of_student, of_target, of_teacher = slopes(consistency_loss, fields, x0, eps, u, s)
     shaped(value, (), "The loss")
     require(of_student.abs().max() > 0, "The student should learn from the loss.")
