@@ -12,6 +12,7 @@ from course_lib.grading import demo, notebook
 from course_lib.grading.results import Result
 
 A1, A2, A4 = "a1_toy_diffusion", "a2_mnist_ddpm", "a4_diagnosis"
+A6 = "a6_flow_and_few_steps"
 Change = Callable[[dict], dict]
 
 
@@ -369,6 +370,8 @@ SHOWS = field(
     ("torch.jit.script", below("ex6_reverse", "drawn = 0\n@torch.jit.script\n"
                                "def half(x: torch.Tensor):\n    return x / 2")),
     ("no_grad on top", above("ex7_sampler", "@torch.no_grad()")),
+    ("no gradients from a solver on",
+     above("ex4_euler", "torch.set_grad_enabled(False)"), {"assignment": A6}),
 )  # fmt: skip
 
 FIELD = [*MAGICS, *NAMES, *MODES, *STOPS, *LACKS, *SHOWS]
