@@ -2,7 +2,8 @@
 
 Every check calls your functions on small inputs whose outcome follows from what they are meant
 to do, and prints "✓ …" or raises an AssertionError with a hint. `slopes` and `paired` are how the
-grader asks about gradients, and the checks ask in the same way.
+grader asks about gradients, and the checks ask in the same way. It stays one file, in the order of
+the exercises.
 """
 
 from collections.abc import Callable

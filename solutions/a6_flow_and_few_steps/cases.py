@@ -20,7 +20,11 @@ MUTANTS = [
         says="are exchanged",
     ),
     Mutant(
-        "ends by division", V, "x_t + (1 - u) * v", "(x_t - (1 - u) * (x_t - u * v)) / u", says=""
+        "ends by division",
+        V,
+        "x_t + (1 - u) * v",
+        "(x_t - (1 - u) * (x_t - u * v)) / u",
+        says="not finite",
     ),
     Mutant("velocity in place", V, "eps - x0", "eps.sub_(x0)", says="in place"),
     Mutant("shown z", C, "(a + b) * z", "z", says="shown z"),
@@ -43,7 +47,7 @@ MUTANTS = [
         C,
         "x0, eps = a * x_t - b * out, b * x_t + a * out",
         "eps = b * x_t + a * out\n    x0 = (x_t - b * eps) / a",
-        says="",
+        says="not finite",
     ),
     Mutant("target to the data", L, "(eps - x0)", "(x0 - eps)", says="from noise to data"),
     Mutant("target eps", L, "(eps - x0)", "eps", says="target is eps"),
@@ -60,8 +64,12 @@ MUTANTS = [
     Mutant("sum of squares", L, ".mean()", ".sum()", says="summed"),
     Mutant("sum over entries", L, ".mean()", ".flatten(1).sum(1).mean()", says="sample's entries"),
     Mutant("absolute error", L, ".square()", ".abs()", says="absolute"),
-    Mutant("loss without a graph", L, ".mean()", ".mean().detach()", says=""),
-    Mutant("line in place", L, "share * eps\n", "share * eps\n    x0.copy_(x_u)\n", says=""),
+    Mutant(
+        "loss without a graph", L, ".mean()", ".mean().detach()", says="nothing can be learned"
+    ),
+    Mutant(
+        "line in place", L, "share * eps\n", "share * eps\n    x0.copy_(x_u)\n", says="in place"
+    ),
     Mutant(
         "last step left out",
         E,
@@ -79,7 +87,11 @@ MUTANTS = [
     Mutant("told the end", E, "(len(x),), t)", "(len(x),), s)", says="where the step ends"),
     Mutant("wrong way", E, "(s - t)", "(t - s)", says="wrong way"),
     Mutant(
-        "even steps", E, "(s - t) * v", "(times[-1] - times[0]) / (len(times) - 1) * v", says=""
+        "even steps",
+        E,
+        "(s - t) * v",
+        "(times[-1] - times[0]) / (len(times) - 1) * v",
+        says="between the given times",
     ),
     Mutant("one time for a batch", E, "torch.full((len(x),), t)", "t", says="one time"),
     Mutant("Heun at 0", H, "if s > 0:", "if True:", says="at time 0"),
@@ -104,7 +116,7 @@ MUTANTS = [
         says="last step",
     ),
     Mutant("gradient kept", P, "torch.no_grad()", "torch.enable_grad()", says="gradient"),
-    Mutant("noise overwritten", P, "rows.clone()", "rows", says=""),
+    Mutant("noise overwritten", P, "rows.clone()", "rows", says="in place"),
     Mutant("pairs shuffled", P, "torch.cat(ends)", "torch.cat(ends).flip(0)", says="its row"),
     Mutant(
         "pairs exchanged", P, "noise, torch.cat(ends)", "torch.cat(ends), noise", says="exchanged"
@@ -115,7 +127,7 @@ MUTANTS = [
         P,
         "noise.split(size)",
         "noise[: max(len(noise) // size, 1) * size].split(size)",
-        says="",
+        says="wrong shape",
     ),
     Mutant(
         "no boundary",
@@ -147,7 +159,9 @@ MUTANTS = [
         says="No gradient",
     ),
     Mutant("student for target", K, "jump(target,", "jump(student,", says="own target"),
-    Mutant("target for student", K, "jump(student,", "jump(target,", says=""),
+    Mutant(
+        "target for student", K, "jump(student,", "jump(target,", says="in place of the student"
+    ),
     Mutant(
         "student for teacher",
         K,

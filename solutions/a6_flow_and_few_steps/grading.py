@@ -10,7 +10,6 @@ from course_lib.grading.truths import network, normal, single
 
 Array = np.ndarray
 Generator = np.random.Generator
-IN_PLACE = "What was passed in is changed in place."
 
 
 def column(values: Array, like: Array) -> Array:
@@ -388,8 +387,12 @@ def judge_consistency(fields, x0, eps, u, s):
     return judge
 
 
-FLOW = "notebook 05, section 2, “A laboratory where all is known”"
+LINE = "notebook 09, section 1, “A line for every pair”"
+FOLLOWED = "notebook 09, section 2, “Following the mean”"
+COORDINATES = "notebook 09, section 3, “The same network, in other coordinates”"
 STEPS = "notebook 05, section 3, “Better steps, better stops”"
+STRAIGHT = "notebook 09, section 6, “What makes paths straight”"
+CONSISTENT = "notebook 10, section 4, “Be consistent”"
 
 EXERCISES = [
     Exercise(
@@ -397,18 +400,18 @@ EXERCISES = [
         "A line and its ends",
         10,
         lines,
-        read="notebook 02, section 2, “Two changes, and why”",
+        read=LINE,
     ),
     Exercise(
         "ex2_convert",
         "Any model in other coordinates",
         15,
         conversions,
-        read="notebook 02, section 2, “Two changes, and why”",
+        read=COORDINATES,
     ),
-    Exercise("ex3_loss", "The loss", 15, losses, read=FLOW),
-    Exercise("ex4_euler", "Euler's steps", 10, euler_steps, read=FLOW),
+    Exercise("ex3_loss", "The loss", 15, losses, read=LINE),
+    Exercise("ex4_euler", "Euler's steps", 10, euler_steps, read=FOLLOWED),
     Exercise("ex5_heun", "Heun's steps", 15, heun_steps, read=STEPS),
-    Exercise("ex6_pairs", "Pairs for reflow", 15, pairings, read=FLOW),
-    Exercise("ex7_consistency", "Be consistent", 20, agreements, read=STEPS),
+    Exercise("ex6_pairs", "Pairs for reflow", 15, pairings, read=STRAIGHT),
+    Exercise("ex7_consistency", "Be consistent", 20, agreements, read=CONSISTENT),
 ]
