@@ -124,9 +124,9 @@ class Denoiser:
         home = x_t if weight is None else weight  # a function is at home anywhere
         t = torch.as_tensor(t, device=home.device).expand(len(x_t))
         labels = None if y is None else y.to(home.device)
-        told = (
-            [] if self.guidance is None else [torch.full(t.shape, float(self.guidance)).to(home)]
-        )
+        told, at_home = [], {"device": home.device, "dtype": home.dtype}
+        if self.guidance is not None:
+            told.append(torch.full(t.shape, float(self.guidance), **at_home))
         output = self.model(x_t.to(home), t, labels, *told).to(x_t)
         estimate = self.prediction.estimate(output, x_t, alpha, sigma)
         return clip_x0(estimate, x_t, alpha, sigma) if self.clip else estimate

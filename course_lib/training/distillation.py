@@ -82,7 +82,7 @@ class Distiller(Trainer):
         device: torch.device | None = None,
         precision: torch.dtype | None = None,
     ) -> None:
-        if prediction.determinant(torch.ones(()), torch.zeros(())) == 0:
+        if prediction.determinant(schedule.alpha[0], schedule.sigma[0]) == 0:
             raise ValueError(
                 "A student that outputs x0 does not know that clean data are their own guess: let "
                 "it predict v, eps or the velocity."
@@ -116,7 +116,7 @@ class Distiller(Trainer):
         n = stratified_times(len(x0), len(self.times) - 1, g)
         eps = randn_like(x0, g)
         low, high = self.guidance
-        w = low + (high - low) * torch.rand(len(x0), generator=g, dtype=x0.dtype)
+        w = low + (high - low) * torch.rand(len(x0), generator=g, device=g.device, dtype=x0.dtype)
         t, s = self.times[n], self.times[n - 1]
         x0, eps, t, s, y, w = self._there(x0, eps, t, s, y, w)
         x_t = self.schedule.add_noise(x0, t, eps)

@@ -21,7 +21,7 @@ def test_all_that_04_and_09_compare_is_shipped():
     twins = {f"twin-{kind}-{k}" for kind in kinds for k in range(3)}
     assert set(checkpoints.shipped()) == twins | {"mnist", "mnist-fast"}
     size = sum(path.stat().st_size for path in checkpoints.WEIGHTS.rglob("*") if path.is_file())
-    assert size < 15e6  # bytes, the judges and their references included
+    assert size < 20e6  # bytes, the judges and their references included
 
 
 def test_a_card_belongs_to_its_weights(name):
